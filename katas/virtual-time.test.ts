@@ -1,0 +1,137 @@
+import { performance as importedPerformance } from 'node:perf_hooks';
+import * as timers from 'node:timers';
+import { promisify } from 'node:util';
+import * as timersPromises from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { advance, pendingTimers, settle, stepWallClock } from './virtual-time.ts';
+
+type Wait = (ms: number) => Promise<unknown>;
+
+const waits: Record<string, Wait> = {
+  setTimeout: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  'setTimeout of node:timers': (ms) => new Promise((resolve) => timers.setTimeout(resolve, ms)),
+  'setTimeout made a promise': (ms) => promisify(setTimeout)(ms),
+  'setTimeout of node:timers/promises': (ms) => timersPromises.setTimeout(ms),
+  'scheduler.wait': (ms) => timersPromises.scheduler.wait(ms),
+  setInterval: (ms) =>
+    new Promise((resolve) => {
+      const interval = setInterval(() => {
+        clearInterval(interval);
+        resolve(undefined);
+      }, ms);
+    }),
+  'setInterval of node:timers/promises': async (ms) => {
+    for await (const tick of timersPromises.setInterval(ms)) return tick;
+    return undefined;
+  },
+  'AbortSignal.timeout': (ms) =>
+    new Promise((resolve) => {
+      AbortSignal.timeout(ms).addEventListener('abort', resolve);
+    }),
+  'a look at the clock again and again': async (ms) => {
+    const end = performance.now() + ms;
+    while (performance.now() < end) await timersPromises.setTimeout(10);
+  },
+};
+
+const clocks: Record<string, () => number> = {
+  'Date.now': () => Date.now(),
+  'new Date': () => new Date().getTime(),
+  'performance.now': () => performance.now(),
+  'performance.now of node:perf_hooks': () => importedPerformance.now(),
+  'process.hrtime': () => {
+    const [seconds, nanoseconds] = process.hrtime();
+    return seconds * 1_000 + nanoseconds / 1_000_000;
+  },
+  'process.hrtime.bigint': () => Number(process.hrtime.bigint() / 1_000_000n),
+  'process.uptime': () => process.uptime() * 1_000,
+};
+
+describe('virtual time', () => {
+  it.each(Object.entries(waits))('ends a wait by %s when its time has come', async (_, wait) => {
+    let over = false;
+    void wait(500).then(() => {
+      over = true;
+    });
+    await advance(499);
+    expect(over, 'after 499 ms').toBe(false);
+    await advance(1);
+    expect(over, 'after 500 ms').toBe(true);
+    expect(pendingTimers()).toBe(0);
+  });
+
+  it.each(Object.entries(clocks))('moves %s', async (_, read) => {
+    const before = read();
+    await advance(1_500);
+    expect(read() - before).toBeCloseTo(1_500);
+  });
+
+  it('fires in the order of time, and lets promises run in between', async () => {
+    const seen: string[] = [];
+    setTimeout(() => seen.push('200'), 200);
+    void timersPromises
+      .setTimeout(100)
+      .then(() => timersPromises.setTimeout(50))
+      .then(() => seen.push('100 + 50'));
+    await advance(1_000);
+    expect(seen).toEqual(['100 + 50', '200']);
+  });
+
+  it('settles long chains of promises and immediates without time passing', async () => {
+    const start = performance.now();
+    let done = false;
+    void (async () => {
+      for (let turn = 0; turn < 1_000; turn += 1) await Promise.resolve();
+      for (let turn = 0; turn < 10; turn += 1) await timersPromises.setImmediate();
+      await timersPromises.scheduler.yield();
+      done = true;
+    })();
+    await settle();
+    expect(done).toBe(true);
+    expect(performance.now()).toBe(start);
+  });
+
+  it('takes 1 ms for a delay of 0, as Node does', async () => {
+    let fired = false;
+    setTimeout(() => {
+      fired = true;
+    }, 0);
+    await settle();
+    expect(fired).toBe(false);
+    await advance(1);
+    expect(fired).toBe(true);
+  });
+
+  it('steps the wall clock alone', async () => {
+    const wall = Date.now();
+    const monotonic = performance.now();
+    let fired = false;
+    setTimeout(() => {
+      fired = true;
+    }, 100);
+    stepWallClock(-3_600_000);
+    expect(Date.now() - wall).toBe(-3_600_000);
+    expect(performance.now()).toBe(monotonic);
+    await advance(100);
+    expect(fired).toBe(true);
+  });
+
+  it('aborts with a TimeoutError', async () => {
+    const signal = AbortSignal.timeout(100);
+    const either = AbortSignal.any([signal, new AbortController().signal]);
+    await advance(100);
+    expect(signal.reason).toMatchObject({ name: 'TimeoutError' });
+    expect(either.aborted).toBe(true);
+  });
+
+  it('says so when a timer sets itself for ever', async () => {
+    let endless = true;
+    const again = () => {
+      if (endless) setTimeout(again, 0);
+    };
+    again();
+    await expect(advance(10_000_000)).rejects.toThrow('sets itself again and again');
+    endless = false;
+    await advance(10);
+  });
+});

@@ -1,0 +1,91 @@
+/**
+ * Time that only moves when the spec says so. Importing this module replaces the clocks and timers of the
+ * platform, for good and before the answer is loaded: whichever of them an answer uses, and however it
+ * got hold of them, it sees the same virtual time. So a spec never sleeps and always gives the same verdict.
+ */
+import { syncBuiltinESMExports } from 'node:module';
+import timersPromises from 'node:timers/promises';
+import FakeTimers from '@sinonjs/fake-timers';
+
+const realSetImmediate = globalThis.setImmediate;
+
+/** More than any spec needs: beyond it, something sets itself again and again. */
+const MOST_TIMERS_PER_ADVANCE = 100_000;
+
+const clock = FakeTimers.install({
+  now: Date.UTC(2026, 10, 22, 20),
+  toFake: [
+    'setTimeout',
+    'clearTimeout',
+    'setInterval',
+    'clearInterval',
+    'setImmediate',
+    'clearImmediate',
+    'Date',
+    'hrtime',
+    'performance',
+  ],
+});
+
+// As Node does, a delay that is no number of 1 ms or more becomes 1 ms.
+const { setTimeout, setInterval } = clock;
+clock.setTimeout = (task, ms, ...args) => setTimeout(task, Number(ms) >= 1 ? ms : 1, ...args);
+clock.setInterval = (task, ms, ...args) => setInterval(task, Number(ms) >= 1 ? ms : 1, ...args);
+
+// Ways to wait that the library leaves to the real clock.
+AbortSignal.timeout = (ms) => {
+  const controller = new AbortController();
+  globalThis.setTimeout(() => {
+    controller.abort(new DOMException('The operation was aborted due to timeout', 'TimeoutError'));
+  }, ms);
+  return controller.signal;
+};
+timersPromises.scheduler.wait = (ms, options) => timersPromises.setTimeout(ms, undefined, options);
+timersPromises.scheduler.yield = () => timersPromises.setImmediate(undefined);
+process.uptime = () => performance.now() / 1_000;
+syncBuiltinESMExports();
+
+/** Lets everything happen that needs no time to pass. */
+export function settle(): Promise<void> {
+  return advance(0);
+}
+
+/** Moves time on by `ms` milliseconds, and lets everything happen that is due by then, in its order. */
+export async function advance(ms: number): Promise<void> {
+  await promiseJobs();
+  let fired = await fireUntil(ms);
+  while (fired > 0) fired = await fireUntil(0);
+}
+
+/** Fires what is due within `ms`, one after another; resolves to how many there were. */
+async function fireUntil(ms: number): Promise<number> {
+  let arrived = false;
+  setTimeout(() => {
+    arrived = true;
+  }, ms);
+  for (let fired = 0; fired <= MOST_TIMERS_PER_ADVANCE; fired += 1) {
+    clock.next();
+    if (arrived) return fired;
+    await promiseJobs();
+  }
+  throw new Error(
+    `More than ${MOST_TIMERS_PER_ADVANCE} timers fired within ${ms} ms: one of them sets itself again and again.`,
+  );
+}
+
+/** Node runs all promise jobs that are ready, however many each of them adds, before the next immediate. */
+function promiseJobs(): Promise<void> {
+  return new Promise((resolve) => {
+    realSetImmediate(resolve);
+  });
+}
+
+/** Steps the wall clock as an administrator or NTP would; monotonic clocks and timers must not notice. */
+export function stepWallClock(ms: number): void {
+  clock.setSystemTime(Date.now() + ms);
+}
+
+/** How many timers are set and have not fired yet. */
+export function pendingTimers(): number {
+  return clock.countTimers();
+}
