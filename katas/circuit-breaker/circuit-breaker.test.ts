@@ -1,0 +1,963 @@
+import fc from 'fast-check';
+import { afterEach, describe, expect, it } from 'vitest';
+import { advance, pendingTimers, settle, stepWallClock } from '../virtual-time.ts';
+import {
+  CircuitOpenError,
+  createCircuitBreaker,
+  type CircuitBreaker,
+  type CircuitBreakerOptions,
+  type CircuitState,
+} from './circuit-breaker.ts';
+
+// ── The payment service, played by the spec ─────────────────────────────────────────────────────────────
+
+class PaymentError extends Error {
+  override readonly name = 'PaymentError';
+}
+const outage = () => new PaymentError('503 from the payment service');
+const declined = () => new RangeError('402: the card was declined');
+const hungUp = () => new DOMException('This operation was aborted', 'AbortError');
+
+const COOLDOWN_MS = 30_000;
+
+/** A breaker that opens after three failures in a row; a declined card is no failure of the service. */
+function breakerWith(options: Partial<CircuitBreakerOptions> = {}): CircuitBreaker {
+  return createCircuitBreaker({
+    trip: { consecutiveFailures: 3 },
+    cooldownMs: COOLDOWN_MS,
+    isFailure: (error) => error instanceof PaymentError,
+    ...options,
+  });
+}
+
+/** One call through the breaker: whether it reached the service, and how it ended. */
+interface Attempt {
+  reached: boolean;
+  end: 'pending' | 'value' | 'error';
+  value?: unknown;
+  error?: unknown;
+}
+
+function watch(breaker: CircuitBreaker, task: () => unknown): Attempt {
+  const attempt: Attempt = { reached: false, end: 'pending' };
+  breaker
+    .call(() => {
+      attempt.reached = true;
+      return task();
+    })
+    .then(
+      (value) => Object.assign(attempt, { end: 'value', value }),
+      (error: unknown) => Object.assign(attempt, { end: 'error', error }),
+    );
+  return attempt;
+}
+
+/** A call that the service answers at once: with a receipt, or with the error given. */
+async function call(breaker: CircuitBreaker, error?: Error): Promise<Attempt> {
+  const attempt = watch(breaker, () =>
+    error ? Promise.reject(error) : Promise.resolve('receipt'),
+  );
+  await settle();
+  return attempt;
+}
+
+/** A call that the service answers when the spec says so. */
+async function slowCall(breaker: CircuitBreaker) {
+  let settleTask: (error?: Error) => void = () => {};
+  const attempt = watch(
+    breaker,
+    () =>
+      new Promise((resolve, reject) => {
+        settleTask = (error) => (error ? reject(error) : resolve('receipt'));
+      }),
+  );
+  await settle();
+  return {
+    attempt,
+    ends: async (error?: Error) => {
+      settleTask(error);
+      await settle();
+    },
+  };
+}
+
+/** Calls that are all under way at once. */
+function crowdOf(breaker: CircuitBreaker, count: number) {
+  return Promise.all(Array.from({ length: count }, () => slowCall(breaker)));
+}
+
+async function calls(breaker: CircuitBreaker, count: number, makeError?: () => Error) {
+  for (let i = 0; i < count; i += 1) await call(breaker, makeError?.());
+}
+
+/** Opens a breaker made by `breakerWith`. */
+async function open(breaker: CircuitBreaker): Promise<void> {
+  await calls(breaker, 3, outage);
+}
+
+async function openAndCoolDown(breaker: CircuitBreaker): Promise<void> {
+  await open(breaker);
+  await advance(COOLDOWN_MS);
+}
+
+async function expectLetThrough(breaker: CircuitBreaker, because: string): Promise<void> {
+  const attempt = await call(breaker);
+  expect(attempt.reached, `${because}: the payment service should have been called`).toBe(true);
+}
+
+async function expectRefused(breaker: CircuitBreaker, because: string): Promise<void> {
+  const attempt = await call(breaker);
+  expect(attempt.reached, `${because}: the payment service must not be called`).toBe(false);
+  expect(attempt.error, `${because}: the caller is told so by a CircuitOpenError`).toBeInstanceOf(
+    CircuitOpenError,
+  );
+}
+
+afterEach(async () => {
+  await advance(2 * COOLDOWN_MS);
+  expect(pendingTimers(), 'timers still set long after the last call').toBe(0);
+});
+
+// ── Levels ──────────────────────────────────────────────────────────────────────────────────────────────
+
+describe('1 · closed: calls pass through', () => {
+  it('hands over what the task resolves with', async () => {
+    const { end, value } = await call(breakerWith());
+    expect({ end, value }).toEqual({ end: 'value', value: 'receipt' });
+  });
+
+  it('hands over the very error the task rejects with', async () => {
+    const error = outage();
+    const attempt = await call(breakerWith(), error);
+    expect(attempt.error, 'the caller needs the original error, not a copy').toBe(error);
+  });
+
+  it('takes a task that returns a plain value, even undefined', async () => {
+    const breaker = breakerWith();
+    await expect(breaker.call(() => 42)).resolves.toBe(42);
+    await expect(breaker.call(() => undefined)).resolves.toBeUndefined();
+  });
+
+  it('turns a throw into a rejection', async () => {
+    const error = outage();
+    const attempt = watch(breakerWith(), () => {
+      throw error;
+    });
+    await settle();
+    expect(attempt.error, 'call() itself must not throw, and must keep the error').toBe(error);
+  });
+
+  it('lets calls run side by side', async () => {
+    const breaker = breakerWith();
+    const first = await slowCall(breaker);
+    const second = await slowCall(breaker);
+    expect(second.attempt.reached, 'the second call must not wait for the first').toBe(true);
+    await second.ends();
+    expect(second.attempt.end).toBe('value');
+    await first.ends();
+    expect(first.attempt.end).toBe('value');
+  });
+
+  it('says that it is closed', () => {
+    expect(breakerWith().state).toBe('closed');
+  });
+});
+
+describe('2 · opens after failures in a row', () => {
+  it('stays closed below the threshold', async () => {
+    const breaker = breakerWith();
+    await calls(breaker, 2, outage);
+    await expectLetThrough(breaker, 'two failures of three');
+    expect(breaker.state).toBe('closed');
+  });
+
+  it('opens at the threshold', async () => {
+    const breaker = breakerWith();
+    await calls(breaker, 3, outage);
+    expect(breaker.state, 'three failures of three').toBe('open');
+    await expectRefused(breaker, 'three failures of three');
+  });
+
+  it('gives the call that opens the circuit its own error', async () => {
+    const breaker = breakerWith();
+    await calls(breaker, 2, outage);
+    const error = outage();
+    const third = await call(breaker, error);
+    expect(third.error, 'this call was made and failed: it was not refused').toBe(error);
+  });
+
+  it('counts a throw like a rejection', async () => {
+    const breaker = breakerWith();
+    for (let i = 0; i < 3; i += 1) {
+      watch(breaker, () => {
+        throw outage();
+      });
+      await settle();
+    }
+    await expectRefused(breaker, 'three tasks threw');
+  });
+
+  it('forgets earlier failures after a success', async () => {
+    const breaker = breakerWith();
+    await calls(breaker, 2, outage);
+    await call(breaker);
+    await calls(breaker, 2, outage);
+    await expectLetThrough(breaker, 'two failures, a success, two failures');
+  });
+
+  it('does not count an error that is none of the service', async () => {
+    const breaker = breakerWith();
+    await calls(breaker, 10, declined);
+    await expectLetThrough(breaker, 'ten declined cards, and isFailure says they do not count');
+  });
+
+  it('does not take an error that does not count for a success', async () => {
+    const breaker = breakerWith();
+    await calls(breaker, 2, outage);
+    await call(breaker, declined());
+    await call(breaker, outage());
+    await expectRefused(breaker, 'failure, failure, declined card, failure');
+  });
+
+  it('counts every error but a cancellation when it is not told otherwise', async () => {
+    const make = () =>
+      createCircuitBreaker({ trip: { consecutiveFailures: 3 }, cooldownMs: COOLDOWN_MS });
+    const cancelled = make();
+    await calls(cancelled, 10, hungUp);
+    await expectLetThrough(cancelled, 'the callers of ten calls hung up (AbortError)');
+    const timedOut = make();
+    await calls(timedOut, 3, () => new DOMException('The operation timed out', 'TimeoutError'));
+    await expectRefused(timedOut, 'three calls ran into a time-out (TimeoutError)');
+  });
+
+  it('counts for each breaker by itself', async () => {
+    const payment = breakerWith();
+    const search = breakerWith();
+    await open(payment);
+    await expectLetThrough(search, 'only the breaker of another service is open');
+  });
+});
+
+describe('3 · open: fails fast', () => {
+  it('refuses at once, without a call', async () => {
+    const breaker = breakerWith();
+    await open(breaker);
+    const attempt = await call(breaker);
+    expect(attempt.reached, 'the circuit is open: the payment service must not be called').toBe(
+      false,
+    );
+    expect(attempt.end, 'a refusal must not wait for anything').toBe('error');
+    expect(attempt.error).toBeInstanceOf(CircuitOpenError);
+  });
+
+  it('says when to try again', async () => {
+    const breaker = breakerWith();
+    await open(breaker);
+    expect((await call(breaker)).error, 'right after it opened').toMatchObject({
+      retryAfterMs: COOLDOWN_MS,
+    });
+    await advance(10_000);
+    expect((await call(breaker)).error, '10 s into a cooldown of 30 s').toMatchObject({
+      retryAfterMs: 20_000,
+    });
+  });
+
+  it('refuses up to the end of the cooldown, and lets a call through from then on', async () => {
+    const breaker = breakerWith();
+    await open(breaker);
+    await advance(COOLDOWN_MS - 1);
+    await expectRefused(breaker, '1 ms before the cooldown is over');
+    await advance(1);
+    await expectLetThrough(breaker, 'the cooldown is over');
+  });
+
+  it('does not wait longer because it was asked', async () => {
+    const breaker = breakerWith();
+    await open(breaker);
+    for (let second = 1; second < 30; second += 1) {
+      await advance(1_000);
+      await expectRefused(breaker, `${second} s into a cooldown of 30 s`);
+    }
+    await advance(1_000);
+    await expectLetThrough(breaker, 'the cooldown is over, whoever asked meanwhile');
+  });
+
+  it('does not notice when the wall clock is set back', async () => {
+    const breaker = breakerWith();
+    await open(breaker);
+    stepWallClock(-3_600_000);
+    expect((await call(breaker)).error, 'the clock went back 1 h').toMatchObject({
+      retryAfterMs: COOLDOWN_MS,
+    });
+    await advance(COOLDOWN_MS);
+    await expectLetThrough(breaker, 'the cooldown is over, though the wall clock went back 1 h');
+  });
+
+  it('does not notice when the wall clock is set forward', async () => {
+    const breaker = breakerWith();
+    await open(breaker);
+    stepWallClock(3_600_000);
+    await expectRefused(breaker, 'no time has passed, though the wall clock went forward 1 h');
+  });
+});
+
+describe('4 · half-open: probes decide', () => {
+  it('lets one probe through and refuses the rest while it is out', async () => {
+    const breaker = breakerWith();
+    await openAndCoolDown(breaker);
+    const probe = await slowCall(breaker);
+    expect(probe.attempt.reached, 'the cooldown is over: one probe goes through').toBe(true);
+    expect(breaker.state, 'a probe is out').toBe('half-open');
+    await expectRefused(breaker, 'the probe is still out');
+    await advance(10 * COOLDOWN_MS);
+    await expectRefused(breaker, 'the probe is still out, however long it takes');
+    await probe.ends();
+  });
+
+  it('has no time to name while the probe is out', async () => {
+    const breaker = breakerWith();
+    await openAndCoolDown(breaker);
+    const probe = await slowCall(breaker);
+    const { error } = await call(breaker);
+    expect(error).toBeInstanceOf(CircuitOpenError);
+    expect(error, 'nobody knows when the probe will be back').toHaveProperty(
+      'retryAfterMs',
+      undefined,
+    );
+    await probe.ends();
+  });
+
+  it('closes when the probe succeeds', async () => {
+    const breaker = breakerWith();
+    await openAndCoolDown(breaker);
+    const probe = await call(breaker);
+    expect(probe.value, 'the probe is a call like any other: its caller gets the value').toBe(
+      'receipt',
+    );
+    expect(breaker.state).toBe('closed');
+    await Promise.all([
+      expectLetThrough(breaker, 'the probe succeeded'),
+      expectLetThrough(breaker, 'the probe succeeded, and the circuit is fully closed'),
+    ]);
+  });
+
+  it('starts with a clean slate once it has closed', async () => {
+    const breaker = breakerWith();
+    await openAndCoolDown(breaker);
+    await call(breaker);
+    await calls(breaker, 2, outage);
+    await expectLetThrough(breaker, 'two failures of three since the circuit closed');
+    await calls(breaker, 3, outage);
+    await expectRefused(breaker, 'three failures of three since then');
+  });
+
+  it('opens again at once when the probe fails', async () => {
+    const breaker = breakerWith();
+    await openAndCoolDown(breaker);
+    const error = outage();
+    const probe = await call(breaker, error);
+    expect(probe.error, 'the probe gets its own error').toBe(error);
+    expect(breaker.state, 'one failed probe is enough').toBe('open');
+    await expectRefused(breaker, 'one failed probe is enough');
+  });
+
+  it('waits a whole cooldown after each failed probe', async () => {
+    const breaker = breakerWith();
+    await openAndCoolDown(breaker);
+    for (let round = 1; round <= 3; round += 1) {
+      await advance(5_000);
+      await call(breaker, outage());
+      expect((await call(breaker)).error, `after failed probe ${round}`).toMatchObject({
+        retryAfterMs: COOLDOWN_MS,
+      });
+      await advance(COOLDOWN_MS - 1);
+      await expectRefused(breaker, `1 ms before the cooldown after probe ${round} is over`);
+      await advance(1);
+    }
+    await expectLetThrough(breaker, 'the third cooldown is over');
+  });
+
+  it('lets as many probes through as it was told', async () => {
+    const breaker = breakerWith({ probes: 3 });
+    await openAndCoolDown(breaker);
+    const probes = [await slowCall(breaker), await slowCall(breaker), await slowCall(breaker)];
+    expect(
+      probes.map(({ attempt }) => attempt.reached),
+      'probes: 3, so three calls go through at once',
+    ).toEqual([true, true, true]);
+    await expectRefused(breaker, 'all three probes are out');
+    for (const probe of probes) await probe.ends();
+  });
+
+  it('takes calls that arrive in the same instant one by one', async () => {
+    const breaker = breakerWith();
+    await openAndCoolDown(breaker);
+    const crowd = Array.from({ length: 5 }, () => watch(breaker, () => Promise.resolve('receipt')));
+    await settle();
+    expect(
+      crowd.filter((attempt) => attempt.reached).length,
+      'five calls in one instant, one probe allowed',
+    ).toBe(1);
+  });
+
+  it('closes only when all its probes have succeeded', async () => {
+    const breaker = breakerWith({ probes: 3 });
+    await openAndCoolDown(breaker);
+    await call(breaker);
+    await call(breaker);
+    expect(breaker.state, 'two probes of three succeeded').toBe('half-open');
+    await call(breaker);
+    expect(breaker.state, 'three probes of three succeeded').toBe('closed');
+  });
+
+  it('opens again when one probe fails after others have succeeded', async () => {
+    const breaker = breakerWith({ probes: 3 });
+    await openAndCoolDown(breaker);
+    await call(breaker);
+    await call(breaker);
+    await call(breaker, outage());
+    await expectRefused(breaker, 'the third probe failed');
+    await advance(COOLDOWN_MS);
+    await call(breaker);
+    expect(breaker.state, 'the successes of the last round do not count in this one').toBe(
+      'half-open',
+    );
+  });
+
+  it('gives back the slot of a probe whose error does not count', async () => {
+    const breaker = breakerWith();
+    await openAndCoolDown(breaker);
+    await call(breaker, declined());
+    expect(breaker.state, 'a declined card says neither yes nor no').toBe('half-open');
+    await expectLetThrough(breaker, 'the slot is free again');
+    expect(breaker.state, 'that probe succeeded').toBe('closed');
+  });
+
+  it('gives back the slot of a probe that was cancelled', async () => {
+    const breaker = createCircuitBreaker({
+      trip: { consecutiveFailures: 3 },
+      cooldownMs: COOLDOWN_MS,
+    });
+    await openAndCoolDown(breaker);
+    const probe = await slowCall(breaker);
+    await probe.ends(hungUp());
+    expect(breaker.state, 'its caller hung up: nothing is known').toBe('half-open');
+    await call(breaker, outage());
+    await expectRefused(breaker, 'the next probe went through, and failed');
+  });
+
+  it('gives back one slot for one probe, no more', async () => {
+    const breaker = breakerWith({ probes: 2 });
+    await openAndCoolDown(breaker);
+    await calls(breaker, 5, declined);
+    const first = await slowCall(breaker);
+    const second = await slowCall(breaker);
+    expect([first.attempt.reached, second.attempt.reached]).toEqual([true, true]);
+    await expectRefused(breaker, 'two probes are out');
+    await first.ends();
+    await second.ends();
+    expect(breaker.state).toBe('closed');
+  });
+});
+
+describe('5 · what began earlier changes nothing later', () => {
+  it('opens once, however many calls fail together', async () => {
+    const changes: string[] = [];
+    const breaker = breakerWith({ onStateChange: (to, from) => changes.push(`${from} → ${to}`) });
+    const crowd = await crowdOf(breaker, 10);
+    for (const { ends } of crowd) await ends(outage());
+    expect(changes, 'ten calls failed in one outage').toEqual(['closed → open']);
+  });
+
+  it('does not wait longer because of failures that arrive while it is open', async () => {
+    const breaker = breakerWith();
+    const straggler = await slowCall(breaker);
+    await open(breaker);
+    await advance(20_000);
+    await straggler.ends(outage());
+    expect((await call(breaker)).error, '20 s into a cooldown of 30 s').toMatchObject({
+      retryAfterMs: 10_000,
+    });
+    await advance(10_000);
+    await expectLetThrough(breaker, 'the cooldown is over');
+  });
+
+  it('still hands a late result to its own caller', async () => {
+    const breaker = breakerWith();
+    const straggler = await slowCall(breaker);
+    await open(breaker);
+    await straggler.ends();
+    expect(straggler.attempt.value, 'this call was let through before the circuit opened').toBe(
+      'receipt',
+    );
+  });
+
+  it('stays open when a call from before succeeds', async () => {
+    const breaker = breakerWith();
+    const straggler = await slowCall(breaker);
+    await open(breaker);
+    await straggler.ends();
+    await expectRefused(breaker, 'a call from before the outage succeeded, which says little');
+  });
+
+  it('does not take a late failure for the answer of a probe', async () => {
+    const breaker = breakerWith({ probes: 2 });
+    const straggler = await slowCall(breaker);
+    await openAndCoolDown(breaker);
+    await call(breaker);
+    await straggler.ends(outage());
+    expect(breaker.state, 'a call from before the outage failed; the probe succeeded').toBe(
+      'half-open',
+    );
+    await expectLetThrough(breaker, 'the second probe');
+    expect(breaker.state, 'both probes succeeded').toBe('closed');
+  });
+
+  it('does not take a late success for the answer of a probe', async () => {
+    const breaker = breakerWith();
+    const straggler = await slowCall(breaker);
+    await openAndCoolDown(breaker);
+    const probe = await slowCall(breaker);
+    await straggler.ends();
+    expect(breaker.state, 'the probe is still out').toBe('half-open');
+    await expectRefused(breaker, 'the probe is still out; a call from before succeeded');
+    await probe.ends(outage());
+    await expectRefused(breaker, 'the probe failed');
+  });
+
+  it('does not give back a slot that the call never held', async () => {
+    const breaker = breakerWith();
+    const straggler = await slowCall(breaker);
+    await openAndCoolDown(breaker);
+    const probe = await slowCall(breaker);
+    await straggler.ends(declined());
+    await expectRefused(breaker, 'the one probe is out; a call from before was declined');
+    await probe.ends();
+  });
+
+  it('does not count failures from before the outage after it', async () => {
+    const breaker = breakerWith();
+    const stragglers = await crowdOf(breaker, 2);
+    await openAndCoolDown(breaker);
+    await call(breaker);
+    await call(breaker, outage());
+    for (const straggler of stragglers) await straggler.ends(outage());
+    await expectLetThrough(breaker, 'one failure since the circuit closed, two from long before');
+  });
+
+  it('does not forget failures after the outage for a success from before it', async () => {
+    const breaker = breakerWith();
+    const straggler = await slowCall(breaker);
+    await openAndCoolDown(breaker);
+    await call(breaker);
+    await calls(breaker, 2, outage);
+    await straggler.ends();
+    await call(breaker, outage());
+    await expectRefused(breaker, 'three failures since the circuit closed');
+  });
+
+  it('does not count the probes of an earlier round', async () => {
+    const breaker = breakerWith({ probes: 2 });
+    await openAndCoolDown(breaker);
+    const first = await slowCall(breaker);
+    const second = await slowCall(breaker);
+    await first.ends(outage());
+    await advance(COOLDOWN_MS);
+    const third = await slowCall(breaker);
+    await second.ends();
+    await third.ends();
+    expect(breaker.state, 'one probe of two succeeded in this round').toBe('half-open');
+  });
+
+  it('reports each change once, as it happens', async () => {
+    const changes: [to: CircuitState, from: CircuitState][] = [];
+    const breaker = breakerWith({ onStateChange: (to, from) => changes.push([to, from]) });
+    await openAndCoolDown(breaker);
+    await call(breaker, outage());
+    await advance(COOLDOWN_MS);
+    await call(breaker);
+    expect(changes).toEqual([
+      ['open', 'closed'],
+      ['half-open', 'open'],
+      ['open', 'half-open'],
+      ['half-open', 'open'],
+      ['closed', 'half-open'],
+    ]);
+  });
+});
+
+describe('6 · opens by failure rate', () => {
+  const WINDOW_MS = 10_000;
+  const rateBreaker = (options: Partial<CircuitBreakerOptions> = {}) =>
+    breakerWith({ trip: { failureRate: 0.5, windowMs: WINDOW_MS, minimumCalls: 4 }, ...options });
+
+  it('does not judge by too few calls', async () => {
+    const breaker = rateBreaker();
+    await calls(breaker, 3, outage);
+    await expectLetThrough(breaker, 'three calls, and it takes four to judge');
+  });
+
+  it('judges from the minimum on', async () => {
+    const breaker = rateBreaker();
+    await calls(breaker, 4, outage);
+    await expectRefused(breaker, 'four calls, all failed');
+  });
+
+  it('opens at the rate itself', async () => {
+    const breaker = rateBreaker();
+    await calls(breaker, 4);
+    await calls(breaker, 4, outage);
+    await expectRefused(breaker, 'four failures of eight calls, and the rate is 0.5');
+  });
+
+  it('stays closed below the rate, however many fail in a row', async () => {
+    const breaker = rateBreaker();
+    await calls(breaker, 20);
+    await calls(breaker, 19, outage);
+    await expectLetThrough(breaker, '19 failures of 39 calls, and the rate is 0.5');
+  });
+
+  it('never opens on a success', async () => {
+    const breaker = rateBreaker();
+    await calls(breaker, 3, outage);
+    await call(breaker);
+    await expectLetThrough(breaker, 'the last call succeeded');
+  });
+
+  it('leaves out errors that do not count', async () => {
+    const breaker = rateBreaker();
+    await calls(breaker, 20, declined);
+    await calls(breaker, 3, outage);
+    await expectLetThrough(breaker, 'three calls that count, and it takes four to judge');
+    const diluted = rateBreaker();
+    await calls(diluted, 20, declined);
+    await calls(diluted, 4, outage);
+    await expectRefused(diluted, 'four failures of four calls that count');
+  });
+
+  it('leaves out calls that are still under way', async () => {
+    const breaker = rateBreaker();
+    const pending = await crowdOf(breaker, 20);
+    await calls(breaker, 4, outage);
+    await expectRefused(breaker, 'four calls have ended, all failed; 20 are under way');
+    for (const { ends } of pending) await ends();
+  });
+
+  it('forgets calls older than the window', async () => {
+    const breaker = rateBreaker();
+    await calls(breaker, 3, outage);
+    await advance(1.2 * WINDOW_MS);
+    await calls(breaker, 3, outage);
+    await expectLetThrough(breaker, 'three failures in the last 10 s; three are 12 s old');
+  });
+
+  it('forgets successes older than the window too', async () => {
+    const breaker = rateBreaker();
+    await calls(breaker, 100);
+    await advance(1.2 * WINDOW_MS);
+    await calls(breaker, 4, outage);
+    await expectRefused(breaker, 'four failures of four calls; 100 successes are 12 s old');
+  });
+
+  it('slides: it does not matter where in time an outage begins', async () => {
+    for (let startMs = 0; startMs < 2 * WINDOW_MS; startMs += 1_000) {
+      const breaker = rateBreaker();
+      await call(breaker);
+      await advance(startMs);
+      await calls(breaker, 2, outage);
+      await advance(0.3 * WINDOW_MS);
+      await calls(breaker, 2, outage);
+      await expectRefused(
+        breaker,
+        `four failures within 3 s, ${startMs / 1_000} s after the start`,
+      );
+    }
+  });
+
+  it('forgets call by call, not all at once', async () => {
+    const breaker = rateBreaker();
+    await calls(breaker, 4);
+    for (let second = 0; second < 30; second += 1) {
+      await advance(1_000);
+      await call(breaker, second % 3 === 0 ? outage() : undefined);
+    }
+    await expectLetThrough(breaker, 'one call in three fails, for 30 s');
+    await call(breaker, outage());
+    await calls(breaker, 5, outage);
+    await expectRefused(breaker, 'then all fail');
+  });
+
+  it('forgets an idle hour, whatever came before', async () => {
+    const breaker = rateBreaker({
+      trip: { failureRate: 0.5, windowMs: WINDOW_MS, minimumCalls: 50 },
+    });
+    await calls(breaker, 49, outage);
+    await advance(3_600_000);
+    await calls(breaker, 10, outage);
+    await expectLetThrough(breaker, 'ten failures in the last 10 s, and it takes 50 to judge');
+  });
+
+  it('counts a call when it ends, not when it began', async () => {
+    const breaker = rateBreaker();
+    const hanging = await crowdOf(breaker, 4);
+    await advance(2 * WINDOW_MS);
+    for (const { ends } of hanging) await ends(outage());
+    await expectRefused(breaker, 'four calls hung for 20 s and have just failed');
+  });
+
+  it('starts with an empty window once it has closed', async () => {
+    const breaker = rateBreaker({ cooldownMs: 1_000 });
+    await calls(breaker, 4, outage);
+    await advance(1_000);
+    await call(breaker);
+    expect(breaker.state, 'the probe succeeded').toBe('closed');
+    await calls(breaker, 3, outage);
+    await expectLetThrough(breaker, 'three calls since the circuit closed');
+    await call(breaker);
+    await calls(breaker, 1, outage);
+    await expectRefused(breaker, 'four failures of six calls since the circuit closed');
+  });
+
+  it('re-opens by one failed probe, whatever the minimum', async () => {
+    const breaker = rateBreaker();
+    await calls(breaker, 4, outage);
+    await advance(COOLDOWN_MS);
+    await call(breaker, outage());
+    await expectRefused(breaker, 'a failed probe speaks for itself');
+  });
+
+  it('lets calls age by a clock that only runs forward', async () => {
+    const breaker = rateBreaker();
+    await calls(breaker, 3, outage);
+    stepWallClock(-3_600_000);
+    await advance(1.2 * WINDOW_MS);
+    await calls(breaker, 3, outage);
+    await expectLetThrough(
+      breaker,
+      'three failures in the last 10 s, by a clock that only runs on',
+    );
+    await call(breaker, outage());
+    await expectRefused(breaker, 'then a fourth');
+  });
+});
+
+describe('7 · whatever happens', () => {
+  const probes = fc.integer({ min: 1, max: 3 });
+
+  it('does what the three states say, call by call', async () => {
+    await fc.assert(
+      fc.asyncProperty(probes, histories(), (allowed, history) =>
+        fc.asyncModelRun(() => startOf(allowed), history),
+      ),
+      { seed: 20_261_122, numRuns: 200 },
+    );
+  });
+
+  it('can always close again', async () => {
+    await fc.assert(
+      fc.asyncProperty(probes, histories(), async (allowed, history) => {
+        const start = startOf(allowed);
+        await fc.asyncModelRun(() => start, history);
+        const { breaker, slowCalls } = start.real;
+        for (const slow of slowCalls) await slow.ends();
+        await advance(COOLDOWN_MS);
+        await calls(breaker, allowed);
+        expect(
+          breaker.state,
+          'every call has ended, a cooldown has passed, and every probe has succeeded',
+        ).toBe('closed');
+      }),
+      { seed: 20_261_122, numRuns: 100 },
+    );
+  });
+});
+
+// ── The three states on paper, and what can happen to them ──────────────────────────────────────────────
+
+const ENDS = ['ok', 'fails', 'is declined'] as const;
+type End = (typeof ENDS)[number];
+const errorOf: Record<End, () => Error | undefined> = {
+  ok: () => undefined,
+  fails: outage,
+  'is declined': declined,
+};
+
+/** A breaker that opens after two failures in a row, as one would play it with pencil and paper. */
+class Paper {
+  state: CircuitState = 'closed';
+  /** Grows with each change of state: a call belongs to the round it was let through in. */
+  round = 0;
+  /** The rounds of the slow calls that have not ended yet. */
+  readonly slowCalls: number[] = [];
+  readonly #probes: number;
+  #failures = 0;
+  #probesOut = 0;
+  #successes = 0;
+  #openLeftMs = 0;
+
+  constructor(probes: number) {
+    this.#probes = probes;
+  }
+
+  get mayCallItself(): readonly CircuitState[] {
+    return this.#isCool ? ['open', 'half-open'] : [this.state];
+  }
+
+  /** Must the next call go through? Undefined: while probes are out and others are back, both will do. */
+  get letsThrough(): boolean | undefined {
+    if (this.state === 'closed' || this.#isCool) return true;
+    if (this.state === 'open' || this.#probesOut >= this.#probes) return false;
+    return this.#probesOut + this.#successes < this.#probes || undefined;
+  }
+
+  goesThrough(): void {
+    if (this.#isCool) this.#become('half-open');
+    if (this.state === 'half-open') this.#probesOut += 1;
+  }
+
+  ends(round: number, end: End): void {
+    if (round !== this.round) return;
+    if (this.state === 'closed') {
+      if (end === 'ok') this.#failures = 0;
+      else if (end === 'fails') this.#failures += 1;
+      if (this.#failures === 2) this.#become('open');
+      return;
+    }
+    this.#probesOut -= 1;
+    if (end === 'ok') this.#successes += 1;
+    if (end === 'fails') this.#become('open');
+    else if (this.#successes === this.#probes) this.#become('closed');
+  }
+
+  passes(ms: number): void {
+    this.#openLeftMs -= ms;
+  }
+
+  get #isCool(): boolean {
+    return this.state === 'open' && this.#openLeftMs <= 0;
+  }
+
+  #become(state: CircuitState): void {
+    this.state = state;
+    this.round += 1;
+    this.#failures = 0;
+    this.#probesOut = 0;
+    this.#successes = 0;
+    this.#openLeftMs = COOLDOWN_MS;
+  }
+}
+
+interface Real {
+  readonly breaker: CircuitBreaker;
+  readonly changes: string[];
+  readonly slowCalls: Awaited<ReturnType<typeof slowCall>>[];
+}
+
+function startOf(probes: number): { model: Paper; real: Real } {
+  const changes: string[] = [];
+  const breaker = breakerWith({
+    trip: { consecutiveFailures: 2 },
+    probes,
+    onStateChange: (to, from) => changes.push(`${from} → ${to}`),
+  });
+  return { model: new Paper(probes), real: { breaker, changes, slowCalls: [] } };
+}
+
+function compare(paper: Paper, { reached }: Attempt): void {
+  const expected = paper.letsThrough;
+  if (expected !== undefined) {
+    expect(
+      reached,
+      expected
+        ? `${paper.state}: this call should have reached the payment service`
+        : `${paper.state}: this call must not reach the payment service`,
+    ).toBe(expected);
+  }
+  if (reached) paper.goesThrough();
+}
+
+/** What must hold after every step. */
+function checkStep(paper: Paper, { breaker, changes }: Real): void {
+  expect(paper.mayCallItself, 'the state it says it is in').toContain(breaker.state);
+  const legal = ['closed → open', 'open → half-open', 'half-open → open', 'half-open → closed'];
+  const illegal = changes.filter((change) => !legal.includes(change));
+  expect(illegal, 'changes that no circuit breaker makes').toEqual([]);
+}
+
+/** Anything that can happen to a breaker, in any order. */
+function histories() {
+  return fc.commands(
+    [
+      fc.constantFrom(...ENDS).map((end) => new QuickCall(end)),
+      fc.constant(new QuickCall('fails')),
+      fc.constant(new SlowCall()),
+      fc.tuple(fc.nat(9), fc.constantFrom(...ENDS)).map(([nth, end]) => new SlowCallEnds(nth, end)),
+      fc.constantFrom(1, 15_000, COOLDOWN_MS - 1, COOLDOWN_MS).map((ms) => new TimePasses(ms)),
+      fc.constant(new TimePasses(COOLDOWN_MS)),
+    ],
+    { maxCommands: 40, size: 'max', disableReplayLog: true },
+  );
+}
+
+class QuickCall implements fc.AsyncCommand<Paper, Real> {
+  readonly #end: End;
+  constructor(end: End) {
+    this.#end = end;
+  }
+  check = () => true;
+  async run(paper: Paper, real: Real) {
+    const attempt = await call(real.breaker, errorOf[this.#end]());
+    compare(paper, attempt);
+    if (attempt.reached) paper.ends(paper.round, this.#end);
+    checkStep(paper, real);
+  }
+  toString = () => `call ${this.#end}`;
+}
+
+class SlowCall implements fc.AsyncCommand<Paper, Real> {
+  check = () => true;
+  async run(paper: Paper, real: Real) {
+    const slow = await slowCall(real.breaker);
+    compare(paper, slow.attempt);
+    if (slow.attempt.reached) {
+      paper.slowCalls.push(paper.round);
+      real.slowCalls.push(slow);
+    }
+    checkStep(paper, real);
+  }
+  toString = () => 'slow call begins';
+}
+
+class SlowCallEnds implements fc.AsyncCommand<Paper, Real> {
+  readonly #nth: number;
+  readonly #end: End;
+  constructor(nth: number, end: End) {
+    this.#nth = nth;
+    this.#end = end;
+  }
+  check = (paper: Readonly<Paper>) => paper.slowCalls.length > 0;
+  async run(paper: Paper, real: Real) {
+    const index = this.#nth % paper.slowCalls.length;
+    const [round] = paper.slowCalls.splice(index, 1);
+    const [slow] = real.slowCalls.splice(index, 1);
+    if (round === undefined || !slow) return;
+    await slow.ends(errorOf[this.#end]());
+    paper.ends(round, this.#end);
+    checkStep(paper, real);
+  }
+  toString = () => `slow call ${this.#end}`;
+}
+
+class TimePasses implements fc.AsyncCommand<Paper, Real> {
+  readonly #ms: number;
+  constructor(ms: number) {
+    this.#ms = ms;
+  }
+  check = () => true;
+  async run(paper: Paper, real: Real) {
+    await advance(this.#ms);
+    paper.passes(this.#ms);
+    checkStep(paper, real);
+  }
+  toString = () => `+${this.#ms / 1_000} s`;
+}
