@@ -61,6 +61,16 @@ async function call(breaker: CircuitBreaker, error?: Error): Promise<Attempt> {
   return attempt;
 }
 
+/** A call whose task throws before there is a promise, or returns a plain value. */
+async function callThatThrows(breaker: CircuitBreaker, error?: Error): Promise<Attempt> {
+  const attempt = watch(breaker, () => {
+    if (error) throw error;
+    return 'receipt';
+  });
+  await settle();
+  return attempt;
+}
+
 /** A call that the service answers when the spec says so. */
 async function slowCall(breaker: CircuitBreaker) {
   let settleTask: (error?: Error) => void = () => {};
@@ -152,10 +162,7 @@ describe('1 · closed: calls pass through', () => {
 
   it('turns a throw into a rejection', async () => {
     const error = outage();
-    const attempt = watch(breakerWith(), () => {
-      throw error;
-    });
-    await settle();
+    const attempt = await callThatThrows(breakerWith(), error);
     expect(attempt.error, 'call() itself must not throw, and must keep the error').toBe(error);
   });
 
@@ -200,12 +207,7 @@ describe('2 · opens after failures in a row', () => {
 
   it('counts a throw like a rejection', async () => {
     const breaker = breakerWith();
-    for (let i = 0; i < 3; i += 1) {
-      watch(breaker, () => {
-        throw outage();
-      });
-      await settle();
-    }
+    for (let i = 0; i < 3; i += 1) await callThatThrows(breaker, outage());
     await expectRefused(breaker, 'three tasks threw');
   });
 
@@ -892,6 +894,7 @@ function histories() {
   return fc.commands(
     [
       fc.constantFrom(...ENDS).map((end) => new QuickCall(end)),
+      fc.constantFrom(...ENDS).map((end) => new QuickCall(end, end !== 'ok')),
       fc.constant(new QuickCall('fails')),
       fc.constant(new SlowCall()),
       fc.tuple(fc.nat(9), fc.constantFrom(...ENDS)).map(([nth, end]) => new SlowCallEnds(nth, end)),
@@ -904,17 +907,22 @@ function histories() {
 
 class QuickCall implements fc.AsyncCommand<Paper, Real> {
   readonly #end: End;
-  constructor(end: End) {
+  readonly #throws: boolean;
+  constructor(end: End, throws = false) {
     this.#end = end;
+    this.#throws = throws;
   }
   check = () => true;
   async run(paper: Paper, real: Real) {
-    const attempt = await call(real.breaker, errorOf[this.#end]());
+    const error = errorOf[this.#end]();
+    const attempt = this.#throws
+      ? await callThatThrows(real.breaker, error)
+      : await call(real.breaker, error);
     compare(paper, attempt);
     if (attempt.reached) paper.ends(paper.round, this.#end);
     checkStep(paper, real);
   }
-  toString = () => `call ${this.#end}`;
+  toString = () => `call ${this.#end}${this.#throws ? ' (throws)' : ''}`;
 }
 
 class SlowCall implements fc.AsyncCommand<Paper, Real> {
