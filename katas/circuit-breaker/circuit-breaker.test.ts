@@ -247,7 +247,7 @@ describe('2 · opens after failures in a row', () => {
     await expectLetThrough(cancelled, 'the callers of ten calls hung up (AbortError)');
     const timedOut = make();
     await calls(timedOut, 3, () => new DOMException('The operation timed out', 'TimeoutError'));
-    await expectRefused(timedOut, 'three calls ran into a time-out (TimeoutError)');
+    await expectRefused(timedOut, 'three calls ran into a timeout (TimeoutError)');
   });
 
   it('counts for each breaker by itself', async () => {
