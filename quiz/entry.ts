@@ -1,0 +1,84 @@
+import { isRecord } from './record.ts';
+
+export const grades = ['again', 'hard', 'good', 'easy'] as const;
+
+/** How well an item came back to mind. `again` is the only one that means it did not. */
+export type Grade = (typeof grades)[number];
+
+interface Stamp {
+  readonly v: 1;
+  /** UUID: an entry that two merged journals share counts once. */
+  readonly id: string;
+  /** ISO 8601. */
+  readonly at: string;
+}
+
+/** One grade of one item: `card:<deck>/<card>` or `kata:<slug>`. */
+export interface Review extends Stamp {
+  readonly type: 'review';
+  readonly item: string;
+  readonly grade: Grade;
+}
+
+/** A lesson was read. */
+interface Read extends Stamp {
+  readonly type: 'read';
+  readonly lesson: string;
+}
+
+/** A kata was run: so many of its levels passed, counted from the first. */
+interface Progress extends Stamp {
+  readonly type: 'progress';
+  readonly kata: string;
+  readonly passed: number;
+  readonly of: number;
+}
+
+/** A kata's solution was shown before the kata was solved. */
+interface Peek extends Stamp {
+  readonly type: 'peek';
+  readonly kata: string;
+}
+
+export type Entry = Review | Read | Progress | Peek;
+
+type Unstamped<E> = E extends Entry ? Omit<E, keyof Stamp> : never;
+export type NewEntry = Unstamped<Entry>;
+
+/** The entry that a line of the journal holds, or a sentence on why it holds none. */
+export function parseEntry(line: string): Entry | string {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return 'This line is damaged (not JSON).';
+  }
+  if (!isRecord(value)) return 'This line is damaged (not an entry).';
+  if (isEntry(value)) return value;
+  return 'v' in value && value['v'] !== 1
+    ? `Another version of Half-Open wrote this line (v ${JSON.stringify(value['v'])}).`
+    : 'This line is damaged, or a newer Half-Open wrote it (not a known entry).';
+}
+
+type Check = (value: unknown) => boolean;
+
+const isText: Check = (value) => typeof value === 'string' && value !== '';
+const isCount: Check = (value) => Number.isSafeInteger(value) && Number(value) >= 0;
+const isGrade: Check = (value) => grades.some((grade) => grade === value);
+const isTime: Check = (value) => typeof value === 'string' && !Number.isNaN(Date.parse(value));
+
+const shapes = new Map<unknown, Readonly<Record<string, Check>>>([
+  ['review', { item: isText, grade: isGrade }],
+  ['read', { lesson: isText }],
+  ['progress', { kata: isText, passed: isCount, of: isCount }],
+  ['peek', { kata: isText }],
+]);
+
+function isEntry(
+  record: Readonly<Record<string, unknown>>,
+): record is Entry & Readonly<Record<string, unknown>> {
+  const shape = shapes.get(record['type']);
+  if (shape === undefined || record['v'] !== 1) return false;
+  const checks = { id: isText, at: isTime, ...shape };
+  return Object.entries(checks).every(([key, check]) => check(record[key]));
+}

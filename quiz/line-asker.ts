@@ -1,0 +1,52 @@
+import { createInterface } from 'node:readline';
+import { type Asker, numbered, type Read, readIndexes, type Reply } from './asker.ts';
+
+/**
+ * Asks where there is no terminal: prints plain text and reads one line for each answer; "?" is "I don't
+ * know", "q" and the end of the input end the sitting. An empty line that is no answer is passed over.
+ */
+export function lineAsker(input: NodeJS.ReadableStream, print: (text: string) => void): Asker {
+  const reader = createInterface({ input, terminal: false });
+  const lines = reader[Symbol.asyncIterator]();
+
+  async function ask<Answer>(question: string, read: Read<Answer>): Promise<Reply<Answer>> {
+    print(question);
+    for (;;) {
+      const { value: line, done } = await lines.next();
+      if (done) return { kind: 'stop' };
+      const typed = line.trim();
+      if (typed.toLowerCase() === 'q') return { kind: 'stop' };
+      if (typed === '?') return { kind: 'unknown' };
+      const result = read(typed);
+      if (typeof result !== 'string') return { kind: 'given', answer: result.answer };
+      if (typed !== '') print(result);
+    }
+  }
+
+  return {
+    stopKey: 'q',
+    async one(question, options, mayPass = true) {
+      const hint = `a number from 1 to ${options.length}${mayPass ? ', or ? if you do not know' : ''}`;
+      for (;;) {
+        const reply = await ask(`${numbered(options)}\n${question} (${hint}):`, (typed) => {
+          const [answer, ...more] = readIndexes(typed, options.length) ?? [];
+          return answer === undefined || more.length > 0 ? `Type ${hint}.` : { answer };
+        });
+        if (mayPass || reply.kind !== 'unknown') return reply;
+        print(`Type ${hint}.`);
+      }
+    },
+    several(question, options) {
+      const hint = 'numbers such as 1 3, or ? if you do not know';
+      return ask(`${numbered(options)}\n${question} (${hint}):`, (typed) => {
+        const answer = readIndexes(typed, options.length);
+        return answer === undefined ? `Type ${hint}.` : { answer };
+      });
+    },
+    typed(question, read) {
+      return ask(`${question} (? if you do not know):`, read);
+    },
+    pause: async () => true,
+    close: () => reader.close(),
+  };
+}

@@ -1,0 +1,112 @@
+import { createPromptModule } from 'inquirer';
+import { type Asker, hang, type Read, type Reply } from './asker.ts';
+
+interface Streams {
+  readonly input?: NodeJS.ReadableStream;
+  readonly output?: NodeJS.WritableStream;
+  /** Lines of the terminal: longer lists scroll. */
+  readonly rows?: number;
+}
+
+/** Asks someone who sits at a terminal: arrow keys or digits, then Enter; Ctrl-C ends the sitting. */
+export function terminalAsker({ rows = 24, ...streams }: Streams = {}): Asker {
+  const prompt = createPromptModule(streams);
+  const vanishing = createPromptModule({ ...streams, clearPromptOnDone: true });
+  const list = { pageSize: Math.max(7, rows - 8), loop: false };
+
+  return {
+    stopKey: 'Ctrl-C',
+    one(question, options, mayPass = true) {
+      const prompted = prompt<{ answer: number | null }>({
+        type: 'select',
+        name: 'answer',
+        message: question,
+        choices: choicesOf(options, mayPass, '❯ 1. '.length),
+        ...list,
+        theme: { style: { keysHelpTip: () => `↑↓ or a digit picks, Enter takes it${stopHint}` } },
+      });
+      return replyTo(prompted);
+    },
+    async several(question, options) {
+      const prompted = prompt<{ answer: (number | null)[] }>({
+        type: 'checkbox',
+        name: 'answer',
+        message: question,
+        choices: choicesOf(options, true, '❯◯ 1. '.length),
+        ...list,
+        shortcuts: { all: null, invert: null },
+        theme: {
+          style: {
+            keysHelpTip: () => `↑↓ moves, a digit or space marks, Enter takes them${stopHint}`,
+            renderSelectedChoices: (marked: readonly { short: string }[]) =>
+              marked.map(({ short }) => short).join(''),
+          },
+        },
+        validate: (marked: readonly { value: number | null }[]) => isClear(marked) || unclear,
+      });
+      const reply = await replyTo(prompted);
+      if (reply.kind !== 'given') return reply;
+      const answer = reply.answer.filter((index) => index !== null);
+      return answer.length === 0 ? { kind: 'unknown' } : { kind: 'given', answer };
+    },
+    async typed<Answer>(question: string, read: Read<Answer>): Promise<Reply<Answer>> {
+      const understand = (typed: string) => (typed.trim() === '?' ? '?' : read(typed.trim()));
+      const prompted = prompt<{ answer: string }>({
+        type: 'input',
+        name: 'answer',
+        message: `${question} (? if you do not know):`,
+        validate: (typed: string) => {
+          const understood = understand(typed);
+          return typeof understood !== 'string' || understood === '?' || understood;
+        },
+      });
+      const reply = await replyTo(prompted);
+      if (reply.kind !== 'given') return reply;
+      const understood = understand(reply.answer);
+      return typeof understood === 'string'
+        ? { kind: 'unknown' }
+        : { kind: 'given', ...understood };
+    },
+    async pause() {
+      const prompted = vanishing<{ answer: string }>({
+        type: 'input',
+        name: 'answer',
+        message: 'Enter goes on',
+        transformer: () => '',
+        theme: { prefix: '' },
+      });
+      return (await replyTo(prompted)).kind !== 'stop';
+    },
+    close() {},
+  };
+}
+
+/** A value of null is "I don't know". */
+async function replyTo<Answer>(
+  prompted: Promise<{ answer: Answer | null }>,
+): Promise<Reply<Answer>> {
+  try {
+    const { answer } = await prompted;
+    return answer === null ? { kind: 'unknown' } : { kind: 'given', answer };
+  } catch (error) {
+    if (error instanceof Error && error.name === 'ExitPromptError') return { kind: 'stop' };
+    throw error;
+  }
+}
+
+const stopHint = '; Ctrl-C ends the sitting';
+
+const unclear = 'Mark what holds, or “I don’t know” alone.';
+
+function choicesOf(options: readonly string[], mayPass: boolean, indent: number) {
+  const texts = mayPass ? [...options, 'I don’t know'] : options;
+  return texts.map((text, index) => ({
+    name: `${index + 1}. ${hang(text, indent)}`,
+    short: `\n  ${hang(text, 2)}`,
+    value: index < options.length ? index : null,
+  }));
+}
+
+function isClear(marked: readonly { value: number | null }[]): boolean {
+  return marked.length === 1 || (marked.length > 1 && marked.every(({ value }) => value !== null));
+}

@@ -1,0 +1,4 @@
+/** True for what JSON and YAML call an object. */
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,132 @@
+import fc from 'fast-check';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { dayNumber } from './day.ts';
+import { type Grade, grades, type Review } from './entry.ts';
+import { dueItems, isDue, type Memory, replay } from './schedule.ts';
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
+const review = (at: string, grade: Grade, item = 'card:a/one'): Review => ({
+  v: 1,
+  id: `${item} ${at}`,
+  at: new Date(at).toISOString(),
+  type: 'review',
+  item,
+  grade,
+});
+
+function memoryOf(entries: Review[], item = 'card:a/one'): Memory {
+  const memory = replay(entries).get(item);
+  if (memory === undefined) throw new Error(`no memory of ${item}`);
+  return memory;
+}
+
+const daysUntilDue = (memory: Memory) => dayNumber(memory.due) - dayNumber(memory.last);
+
+describe('replay', () => {
+  it('knows nothing of what was never reviewed', () => {
+    expect(replay([]).size).toBe(0);
+    const read = { v: 1, id: '1', at: '2026-11-01T10:00:00Z', type: 'read', lesson: 'a' } as const;
+    expect(replay([read]).size).toBe(0);
+  });
+
+  it('brings back tomorrow what did not come to mind', () => {
+    expect(daysUntilDue(memoryOf([review('2026-11-01T23:30:00', 'again')]))).toBe(1);
+  });
+
+  it('waits the longer the better it was known', () => {
+    const days = grades.map((grade) =>
+      daysUntilDue(memoryOf([review('2026-11-01T10:00:00', grade)])),
+    );
+    expect(days).toEqual(days.toSorted((one, other) => one - other));
+    expect(new Set(days).size).toBe(4);
+  });
+
+  it('waits longer after each success, and not long after a failure', () => {
+    const first = memoryOf([review('2026-11-01T10:00:00', 'good')]);
+    const next = first.due.toISOString();
+    const held = memoryOf([review('2026-11-01T10:00:00', 'good'), review(next, 'good')]);
+    const lost = memoryOf([review('2026-11-01T10:00:00', 'good'), review(next, 'again')]);
+    expect(daysUntilDue(held)).toBeGreaterThan(daysUntilDue(first));
+    expect(daysUntilDue(lost)).toBeLessThan(daysUntilDue(first));
+    expect(held).toMatchObject({ reviews: 2, lapses: 0 });
+    expect(lost).toMatchObject({ reviews: 2, lapses: 1 });
+  });
+
+  it('keeps items apart', () => {
+    const memories = replay([
+      review('2026-11-01T10:00:00', 'easy', 'card:a/one'),
+      review('2026-11-01T10:01:00', 'again', 'kata:a'),
+    ]);
+    expect([...memories.keys()]).toEqual(['card:a/one', 'kata:a']);
+    expect(memories.get('kata:a')?.reviews).toBe(1);
+  });
+
+  it('says the same whatever the time of day was, also when clocks change in between', () => {
+    vi.stubEnv('TZ', 'America/New_York');
+    const early = [review('2026-10-31T00:10:00', 'good'), review('2026-11-02T00:10:00', 'good')];
+    const late = [review('2026-10-31T23:50:00', 'good'), review('2026-11-02T23:50:00', 'good')];
+    expect(memoryOf(early).due).toEqual(memoryOf(late).due);
+    expect(memoryOf(early).due.getHours()).toBe(0);
+  });
+
+  it('survives a day that begins twice, where clocks went back a minute after midnight', () => {
+    vi.stubEnv('TZ', 'America/St_Johns');
+    const before = review('2010-11-07T02:30:30Z', 'good');
+    const after = review('2010-11-07T02:40:00Z', 'good');
+    expect(dayNumber(new Date(after.at))).toBe(dayNumber(new Date(before.at)) - 1);
+    expect(memoryOf([before, after]).reviews).toBe(2);
+  });
+
+  it('never fails, never forgets an item, and never makes it due before the day after', () => {
+    const history = fc.array(
+      fc.record({
+        at: fc.date({
+          min: new Date('2020-01-01'),
+          max: new Date('2030-01-01'),
+          noInvalidDate: true,
+        }),
+        grade: fc.constantFrom(...grades),
+        item: fc.constantFrom('card:a/one', 'card:a/two', 'kata:a'),
+      }),
+      { maxLength: 40 },
+    );
+    fc.assert(
+      fc.property(history, (made) => {
+        const entries = made
+          .toSorted((one, other) => one.at.getTime() - other.at.getTime())
+          .map(({ at, grade, item }) => review(at.toISOString(), grade, item));
+        const memories = replay(entries);
+        expect([...memories.keys()].toSorted()).toEqual(
+          [...new Set(entries.map((entry) => entry.item))].toSorted(),
+        );
+        for (const memory of memories.values()) expect(daysUntilDue(memory)).toBeGreaterThan(0);
+        expect(replay(entries), 'the same again').toEqual(memories);
+      }),
+      { seed: 1 },
+    );
+  });
+});
+
+describe('isDue', () => {
+  it('holds for the whole day on which an item comes due, and after', () => {
+    const memory = memoryOf([review('2026-11-01T22:00:00', 'again')]);
+    expect(isDue(memory, new Date('2026-11-01T23:59:59'))).toBe(false);
+    expect(isDue(memory, new Date('2026-11-02T00:00:00'))).toBe(true);
+    expect(isDue(memory, new Date('2027-11-02T00:00:00'))).toBe(true);
+  });
+});
+
+describe('dueItems', () => {
+  it('puts first what has waited longest, and leaves out what can wait', () => {
+    const memories = replay([
+      review('2026-11-01T10:00:00', 'again', 'card:a/old'),
+      review('2026-11-03T10:00:00', 'again', 'card:a/young'),
+      review('2026-11-03T10:00:00', 'easy', 'card:a/known'),
+    ]);
+    const due = dueItems(memories, new Date('2026-11-04T08:00:00'));
+    expect(due.map((memory) => memory.item)).toEqual(['card:a/old', 'card:a/young']);
+  });
+});

@@ -1,0 +1,120 @@
+import type { Card, Deck } from './deck.ts';
+import type { Grade } from './entry.ts';
+import { type Random, shuffle } from './random.ts';
+import { dueItems, type Memory } from './schedule.ts';
+
+/** One sitting: what is still to be asked, in order, and what was answered. Never changed in place. */
+export interface Session {
+  /** How many different cards the sitting began with. */
+  readonly planned: number;
+  readonly turns: readonly Turn[];
+  readonly answers: readonly Answer[];
+}
+
+export interface Turn {
+  readonly card: Card;
+  /** Never reviewed before this sitting. */
+  readonly isNew: boolean;
+  /** How often this sitting has asked it already. Only the answer at 0 is a review. */
+  readonly round: number;
+}
+
+/** The first answer that a card got in a sitting. */
+interface Answer {
+  readonly card: Card;
+  readonly grade: Grade;
+}
+
+export interface Limits {
+  /** At most so many cards in a sitting… */
+  readonly cards: number;
+  /** …and at most so many of them new. */
+  readonly fresh: number;
+}
+
+/** About 15 minutes; and a day's new cards do not come back as a day nobody has time for. */
+export const usualLimits: Limits = { cards: 20, fresh: 10 };
+
+export interface Plan {
+  /** In the order of their lessons. */
+  readonly decks: readonly Deck[];
+  readonly memories: ReadonlyMap<string, Memory>;
+  /** Slugs of the decks whose lesson was read: their new cards come first. */
+  readonly begun: ReadonlySet<string>;
+  readonly now: Date;
+  readonly limits: Limits;
+  readonly random: Random;
+}
+
+/** Due cards first, most overdue ones chosen first, then new ones in the order of their deck; topics mixed. */
+export function planSession({ decks, memories, begun, now, limits, random }: Plan): Session {
+  // Shuffled before the stable sort: cards that came due on one day must not cue one another.
+  const overdue = shuffle(dueCards(decks, memories, now), random).toSorted(
+    (one, other) => dueTime(one, memories) - dueTime(other, memories),
+  );
+  const due = interleave(overdue.slice(0, limits.cards));
+  const room = Math.min(limits.fresh, limits.cards - due.length);
+  const fresh = freshCards(decks, memories);
+  const turns = [
+    ...due.map((card) => ({ card, isNew: false, round: 0 })),
+    ...[
+      ...interleave(fresh.filter((card) => begun.has(card.deck))),
+      ...fresh.filter((card) => !begun.has(card.deck)),
+    ]
+      .slice(0, room)
+      .map((card) => ({ card, isNew: true, round: 0 })),
+  ];
+  return { planned: turns.length, turns, answers: [] };
+}
+
+export function currentTurn(session: Session): Turn | undefined {
+  return session.turns[0];
+}
+
+/**
+ * The session after the current card got `grade`. A card that did not come to mind returns after five
+ * others, twice at most, so that it is seen again and every sitting ends.
+ */
+export function answerTurn(session: Session, grade: Grade): Session {
+  const [turn, ...rest] = session.turns;
+  if (turn === undefined) return session;
+  const { card, round } = turn;
+  const returns = grade === 'again' && round < 2;
+  return {
+    ...session,
+    turns: returns ? rest.toSpliced(5, 0, { ...turn, round: round + 1 }) : rest,
+    answers: round === 0 ? [...session.answers, { card, grade }] : session.answers,
+  };
+}
+
+/** Cards that are due on the calendar day of `now`, most overdue first. */
+export function dueCards(
+  decks: readonly Deck[],
+  memories: ReadonlyMap<string, Memory>,
+  now: Date,
+): Card[] {
+  const cards = new Map(decks.flatMap((deck) => deck.cards.map((card) => [card.item, card])));
+  return dueItems(memories, now).flatMap((memory) => cards.get(memory.item) ?? []);
+}
+
+/** Cards that were never reviewed. */
+export function freshCards(decks: readonly Deck[], memories: ReadonlyMap<string, Memory>): Card[] {
+  return decks.flatMap((deck) => deck.cards.filter((card) => !memories.has(card.item)));
+}
+
+function dueTime(card: Card, memories: ReadonlyMap<string, Memory>): number {
+  return memories.get(card.item)?.due.getTime() ?? 0;
+}
+
+/** One of each deck in turn, each deck in its own order. */
+function interleave(cards: readonly Card[]): Card[] {
+  const seen = new Map<string, number>();
+  return cards
+    .map((card) => {
+      const round = seen.get(card.deck) ?? 0;
+      seen.set(card.deck, round + 1);
+      return { card, round };
+    })
+    .toSorted((one, other) => one.round - other.round)
+    .map(({ card }) => card);
+}

@@ -1,0 +1,98 @@
+import { readFile } from 'node:fs/promises';
+import type { Deck } from '../quiz/deck.ts';
+import { KitError, type Problem } from '../quiz/problem.ts';
+import type { DeckFile } from './catalog.ts';
+import type { Command, Invocation } from './command.ts';
+import { columns, isInteractive } from './terminal.ts';
+
+export const quizCommand: Command = {
+  name: 'quiz',
+  summary: 'answer the cards that are due, then some new ones',
+  help: `Usage: npm run quiz [-- topic]
+
+Asks the cards that are due today, then some new ones: of all topics, or of one. Every answer is
+kept at once, so Ctrl-C loses nothing.
+
+Without a terminal it reads one answer from each line: a number (1), several (1 3), or text; ? is
+"I don't know", q ends the sitting.`,
+  run: (invocation) =>
+    quiz(invocation, {
+      input: process.stdin,
+      print: (text) => console.log(text),
+      hasTerminal: isInteractive(),
+      now: () => new Date(),
+    }),
+};
+
+export interface Surroundings {
+  readonly input: NodeJS.ReadableStream;
+  readonly print: (text: string) => void;
+  /** Someone sits at a terminal: ask with keys rather than line by line. */
+  readonly hasTerminal: boolean;
+  readonly now: () => Date;
+}
+
+/** Loads what a sitting needs only now: a list of commands must not wait for it. */
+export async function quiz(
+  { root, home, words }: Invocation,
+  { input, print, hasTerminal, now }: Surroundings,
+): Promise<number> {
+  const [topic, ...more] = words;
+  if (more.length > 0) throw new KitError('Name one topic, or none for all.', { exitCode: 2 });
+  const { findBySlug, loadCatalog } = await import('./catalog.ts');
+  const catalog = await loadCatalog(root);
+  const chosen = topic === undefined ? undefined : findBySlug('deck', topic, catalog.decks);
+  const { decks, problems } = await readDecks(chosen ? [chosen] : catalog.decks);
+
+  const { openJournal } = await import('../quiz/journal.ts');
+  const journal = openJournal(home);
+  for (const line of [...problems, ...damageInWords(journal.problems)]) print(line);
+
+  const { runQuiz } = await import('../quiz/run.ts');
+  const { renderMarkdown } = await import('./markdown.ts');
+  const prompts = hasTerminal
+    ? (await import('../quiz/prompts.ts')).terminalAsker({ rows: process.stdout.rows })
+    : (await import('../quiz/line-asker.ts')).lineAsker(input, print);
+  try {
+    await runQuiz({
+      decks,
+      katas: catalog.katas.map((kata) => kata.slug),
+      journal,
+      prompts,
+      print,
+      render: (markdown, indent = 0) => renderMarkdown(markdown, { width: columns() - indent }),
+      now,
+      command: chosen ? `npm run quiz -- ${chosen.slug}` : 'npm run quiz',
+    });
+  } finally {
+    prompts.close();
+  }
+  return 0;
+}
+
+/** The decks, and in one line what of them cannot be asked. */
+async function readDecks(
+  files: readonly DeckFile[],
+): Promise<{ decks: Deck[]; problems: string[] }> {
+  const { parseDeck } = await import('../quiz/deck.ts');
+  const { count } = await import('../quiz/summary.ts');
+  const parsed = await Promise.all(
+    files.map(async ({ file, slug }) => parseDeck(await readFile(file, 'utf8'), file, slug)),
+  );
+  const decks = parsed.flatMap(({ deck }) => deck ?? []);
+  const cards = parsed.reduce((sum, { leftOut }) => sum + leftOut, 0);
+  const lost = [
+    cards > 0 ? count(cards, 'card') : [],
+    decks.length < parsed.length ? count(parsed.length - decks.length, 'deck') : [],
+  ].flat();
+  const problems =
+    lost.length > 0 ? [`Left out: ${lost.join(' and ')}. npm run verify says why.`] : [];
+  return { decks, problems };
+}
+
+function damageInWords(problems: readonly Problem[]): string[] {
+  const [first] = problems;
+  if (first === undefined) return [];
+  const others = problems.length > 1 ? ` (and ${problems.length - 1} more like it)` : '';
+  return [`${first.file}:${first.line ?? 1} ${first.message}${others}`];
+}
