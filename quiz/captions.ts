@@ -32,8 +32,9 @@ export function heading(
 
 /** Where to read up on a card that was missed. */
 export function furtherReading(card: Card, decks: readonly Deck[]): string {
-  const section = card.section === undefined ? '' : ` › ${sentence(card.section)}`;
-  const read = `Read: ${titleOf(card, decks)}${section} (\`npm run learn -- ${card.deck}\`)`;
+  const [section, anchor] =
+    card.section === undefined ? ['', ''] : [` › ${sentence(card.section)}`, `#${card.section}`];
+  const read = `Read: ${titleOf(card, decks)}${section} (\`npm run learn -- ${card.deck}${anchor}\`)`;
   const { source, asOf } = card;
   if (source === undefined) return read;
   return `${read}\n\nSource${asOf === undefined ? '' : `, as of ${asOf}`}: <${source}>`;

@@ -80,7 +80,7 @@ describe('a sitting', () => {
       '**The answer:** It refuses calls',
       'It protects both sides.',
       'Fast failure is the point.',
-      'Read: Circuit breaker › What open means (`npm run learn -- circuit-breaker`)',
+      'Read: Circuit breaker › What open means (`npm run learn -- circuit-breaker#what-open-means`)',
       'Source, as of 2026-11: <https://example.org/breakers>',
     ].map((part) => text.indexOf(part));
     expect(order).not.toContain(-1);

@@ -5,7 +5,7 @@ import { renderCode } from './code-block.ts';
 import { htmlParagraphs } from './html-text.ts';
 import { known, prose, renderInline, styleLines } from './inline.ts';
 import { drawTable } from './table.ts';
-import { style } from './terminal.ts';
+import { hasColour, style } from './terminal.ts';
 
 /** However deep a block is nested. */
 const NARROWEST = 12;
@@ -73,13 +73,14 @@ async function renderBlocks(
   return lines;
 }
 
-/** Ranks 1 and 2 are underlined, further ones keep their `###`: bold alone is nothing where styles are off. */
+/** Ranks 1 and 2 are underlined; further ones are bold, and keep their `###` where there are no styles. */
 function renderHeading({ depth, tokens }: Tokens.Heading, width: number): string[] {
   const text = styleLines('bold', renderInline(tokens, ['bold']));
-  if (depth > 2) {
-    return hanging(`${style('bold', '#'.repeat(depth))} `, wrap(text, width - depth - 1));
+  if (depth > 2 && !hasColour()) {
+    return hanging(`${'#'.repeat(depth)} `, wrap(text, width - depth - 1));
   }
   const lines = wrap(text, width);
+  if (depth > 2) return lines;
   if (lines.length === 0) return [];
   const underline = depth === 1 ? '═' : '─';
   return [...lines, underline.repeat(Math.max(...lines.map((line) => stringWidth(line))))];
