@@ -754,7 +754,7 @@ describe('7 · whatever happens', () => {
       fc.asyncProperty(breakers, histories(), (given, history) =>
         fc.asyncModelRun(() => startOf(given), history),
       ),
-      { seed: 20_261_122, numRuns: 150 },
+      { seed: 20_261_122, numRuns: 100 },
     );
   });
 
@@ -772,7 +772,7 @@ describe('7 · whatever happens', () => {
           'every call has ended, a cooldown has passed, and every probe has succeeded',
         ).toBe('closed');
       }),
-      { seed: 20_261_122, numRuns: 60 },
+      { seed: 20_261_122, numRuns: 40 },
     );
   });
 });
@@ -818,8 +818,13 @@ class Paper {
     this.#given = given;
   }
 
-  get mayCallItself(): readonly CircuitState[] {
+  /** What it may say that it is: with the cooldown over, an open circuit may change before the next call. */
+  get states(): readonly CircuitState[] {
     return this.#isCool ? ['open', 'half-open'] : [this.state];
+  }
+
+  get name(): string {
+    return this.states.join(' or ');
   }
 
   /** Must the next call go through? Undefined: while probes are out and others are back, both will do. */
@@ -882,28 +887,25 @@ function startOf(given: Given): { model: Paper; real: Real } {
   return { model: new Paper(given), real: { breaker, changes, slowCalls: [] } };
 }
 
+// Some 10,000 steps are compared. `expect` is for the one that differs, as it takes its time.
+
 function compare(paper: Paper, { reached }: Attempt): void {
-  const expected = paper.letsThrough;
-  if (expected !== undefined) {
-    expect(
-      reached,
-      expected
-        ? `${paper.state}: this call should have reached the payment service`
-        : `${paper.state}: this call must not reach the payment service`,
-    ).toBe(expected);
+  if (paper.letsThrough === !reached) {
+    const should = reached ? 'must not reach' : 'should have reached';
+    expect.fail(`by the three states it is ${paper.name}: this call ${should} the payment service`);
   }
   if (reached) paper.goesThrough();
 }
 
+const LEGAL = ['closed → open', 'open → half-open', 'half-open → open', 'half-open → closed'];
+
 /** What must hold after every step. */
 function checkStep(paper: Paper, { breaker, changes }: Real): void {
-  const names = paper.mayCallItself;
-  if (!names.includes(breaker.state)) {
-    expect.fail(`by the three states it is ${names.join(' or ')}, but it says ${breaker.state}`);
+  if (!paper.states.includes(breaker.state)) {
+    expect.fail(`by the three states it is ${paper.name}, but it says that it is ${breaker.state}`);
   }
-  const legal = ['closed → open', 'open → half-open', 'half-open → open', 'half-open → closed'];
-  const illegal = changes.filter((change) => !legal.includes(change));
-  expect(illegal, 'changes that no circuit breaker makes').toEqual([]);
+  const illegal = changes.find((change) => !LEGAL.includes(change));
+  if (illegal) expect.fail(`it changed ${illegal}, which no circuit breaker does`);
 }
 
 /** Anything that can happen to a breaker, in any order. */
