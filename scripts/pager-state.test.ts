@@ -98,7 +98,7 @@ test('n before any search says what to do', () => {
 });
 
 test('a resize keeps the place, wherever lines break now', () => {
-  const reading = pressed(openPager('', pageOf(10), 20, 45), 'j');
+  const reading = pressed(openPager('', pageOf(10), 20, { line: 45 }), 'j');
   expect(reading.top).toBe(46);
   expect(resized(reading, pageOf(20), 20).top).toBe(92);
   expect(resized(reading, pageOf(5), 20).top).toBe(23);
@@ -138,4 +138,12 @@ test('whatever is pressed, the screen shows a part of the text', () => {
     }),
     { seed: 26 },
   );
+});
+
+test('where that was asked for, space and Enter leave at the end, and only there', () => {
+  const brief = openPager('', pageOf(10), 20, { leavesAtEnd: true });
+  expect(pressed(brief, 'return', ' ', ' ', ' ', ' ').isDone).toBe(false);
+  expect(pressed(brief, 'end', ' ').isDone).toBe(true);
+  expect(pressed(brief, 'end', 'return').isDone).toBe(true);
+  expect(pressed(opened, 'end', ' ', 'return').isDone).toBe(false);
 });

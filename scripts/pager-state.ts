@@ -20,6 +20,8 @@ export interface PagerState {
   /** Said in the status line until the next key. */
   readonly notice: string;
   readonly isDone: boolean;
+  /** At the end, space and Enter leave it. */
+  readonly leavesAtEnd: boolean;
 }
 
 /** A key as `node:readline` tells of it, with the text it stands for. */
@@ -29,7 +31,12 @@ export interface PagerKey {
   readonly ctrl?: boolean | undefined;
 }
 
-export function openPager(title: string, page: Page, rows: number, line = 0): PagerState {
+export function openPager(
+  title: string,
+  page: Page,
+  rows: number,
+  { line = 0, leavesAtEnd = false } = {},
+): PagerState {
   return moved(
     {
       title,
@@ -42,6 +49,7 @@ export function openPager(title: string, page: Page, rows: number, line = 0): Pa
       current: 0,
       notice: '',
       isDone: false,
+      leavesAtEnd,
     },
     line,
   );
@@ -72,16 +80,24 @@ export function shareSeen({ page, seen }: PagerState): number {
   return page.lines.length === 0 ? 1 : lines / page.lines.length;
 }
 
+export function isAtEnd(state: PagerState): boolean {
+  return state.top >= lastTop(state);
+}
+
 /** The line on which the last screen starts. */
-export function lastTop({ page, rows }: PagerState): number {
+function lastTop({ page, rows }: PagerState): number {
   return Math.max(0, page.lines.length - rows);
 }
 
 function command(state: PagerState, key: PagerKey): PagerState {
-  const { top, rows } = state;
+  const { top, rows, leavesAtEnd } = state;
   // One line stays in sight, so that the eye finds the place again.
   const step = Math.max(1, rows - 1);
-  switch (keyName(key)) {
+  const name = keyName(key);
+  if (leavesAtEnd && isAtEnd(state) && ['space', 'return', 'enter'].includes(name)) {
+    return { ...state, isDone: true };
+  }
+  switch (name) {
     case 'q':
     case 'escape':
     case 'ctrl-c':

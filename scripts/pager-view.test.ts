@@ -35,6 +35,12 @@ test('nothing is wider than the screen; how to leave is the last thing to go', (
   expect(rendered(opened, 40).at(-1)).toBe('── 26 Circuit breaker · 10 % · q back');
 });
 
+test('a text that is left at its end says so there', () => {
+  const page = { lines: ['only'], blocks: [0], headings: [] };
+  const brief = openPager('Brief', page, 3, { leavesAtEnd: true });
+  expect(rendered(brief).at(-1)).toContain('Brief · 100 % · space goes on');
+});
+
 test('a text that is shorter than the screen leaves it empty, with its status line at the bottom', () => {
   const short = openPager('Short', { lines: ['only'], blocks: [0], headings: [] }, 3);
   expect(rendered(short).slice(0, 3)).toEqual(['only', '', '']);

@@ -1,11 +1,12 @@
 import { stripVTControlCharacters } from 'node:util';
 import sliceAnsi from 'slice-ansi';
 import stringWidth from 'string-width';
-import { lastTop, type PagerState } from './pager-state.ts';
+import { isAtEnd, type PagerState } from './pager-state.ts';
 import { hasColour, style } from './terminal.ts';
 
 /** From roomy to tight. */
 const KEYS = ['space next page · / search · q back', 'space next page · q back', 'q back'];
+const KEYS_TO_LEAVE = ['space goes on · / search · q back', 'space goes on', 'q back'];
 
 /** The screen: the text, and the status line at its bottom. No line is wider than `columns`. */
 export function renderPager(state: PagerState, columns: number): string {
@@ -31,10 +32,10 @@ function withMatch({ page, matches, current }: PagerState, line: number): string
 function statusLine(state: PagerState, columns: number): string {
   if (state.typing !== undefined) return sliceAnsi(`/${state.typing}▏`, 0, columns);
   const { title, top, page, rows, notice } = state;
-  const percent =
-    top >= lastTop(state) ? 100 : Math.floor((100 * (top + rows)) / page.lines.length);
+  const percent = isAtEnd(state) ? 100 : Math.floor((100 * (top + rows)) / page.lines.length);
+  const keys = state.leavesAtEnd && isAtEnd(state) ? KEYS_TO_LEAVE : KEYS;
   const mark = hasColour() ? '' : '──';
-  const lines = (notice === '' ? KEYS : [notice]).map(
+  const lines = (notice === '' ? keys : [notice]).map(
     (last) => `${mark} ${title} · ${percent} % · ${last}`,
   );
   const line = lines.find((each) => stringWidth(each) <= columns) ?? lines.at(-1) ?? '';

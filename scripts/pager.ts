@@ -10,6 +10,8 @@ export interface PagerDocument {
   readonly render: (width: number) => Promise<Page>;
   /** The heading to start at. */
   readonly anchor?: string | undefined;
+  /** At the end, space and Enter leave it. */
+  readonly leavesAtEnd?: boolean | undefined;
 }
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -34,7 +36,10 @@ export async function showInPager(
 async function showInOwnPager(document: PagerDocument, terminal: Terminal): Promise<number> {
   const { textWidth, rows } = sizeOf(terminal);
   const page = await document.render(textWidth);
-  let state = openPager(document.title, page, rows, lineOf(page, document.anchor));
+  let state = openPager(document.title, page, rows, {
+    line: lineOf(page, document.anchor),
+    leavesAtEnd: document.leavesAtEnd,
+  });
   const draw = () => screen.draw(renderPager(state, sizeOf(terminal).width));
 
   function onKeypress(text: string | undefined, key: Key): void {

@@ -36,14 +36,14 @@ export async function showLesson(
     : [`"${lesson.title}" is not counted as read: less than half of it was on screen.`];
 }
 
-/** Shows any other Markdown to someone at a terminal until they leave it. */
+/** Shows any other Markdown to someone at a terminal until they leave it, or go on at its end. */
 export async function showText(
   title: string,
   markdown: string,
   terminal?: Terminal,
 ): Promise<void> {
   const { showInPager } = await import('./pager.ts');
-  await showInPager({ title, render: renderer(markdown) }, terminal);
+  await showInPager({ title, render: renderer(markdown), leavesAtEnd: true }, terminal);
 }
 
 /** The lesson's Markdown; its title and how long it takes stand above it. */

@@ -754,7 +754,7 @@ describe('7 · whatever happens', () => {
       fc.asyncProperty(breakers, histories(), (given, history) =>
         fc.asyncModelRun(() => startOf(given), history),
       ),
-      { seed: 20_261_122, numRuns: 100 },
+      { seed: 20_261_122, numRuns: 150 },
     );
   });
 
