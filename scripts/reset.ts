@@ -7,7 +7,7 @@ import { isInteractive } from './terminal.ts';
 
 export const resetCommand: Command = {
   name: 'reset',
-  summary: 'start a kata again from its stub; your answer is archived first',
+  summary: 'start a kata again from its stub; your answer is archived',
   help: `Usage: npm run reset -- slug
 
 Puts the stub of a kata back in place of your answer. Your answer is copied to

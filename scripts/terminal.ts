@@ -16,9 +16,10 @@ export function hasColour(): boolean {
   return isatty(1) && TERM !== 'dumb';
 }
 
-/** Width to wrap to: the terminal's, 80 without one, and never so wide that prose is hard to read. */
+/** Width to wrap to: the terminal's, 80 where it is not known, and never so wide that prose is hard to read. */
 export function columns(): number {
-  return Math.min(process.stdout.columns ?? 80, 100);
+  // Some terminals say 0 when they do not know.
+  return Math.min(process.stdout.columns || 80, 100);
 }
 
 /** True when someone sits at both ends: keys can be read and the screen redrawn. */

@@ -1,0 +1,9 @@
+/**
+ * The ids of a deck's cards, found without parsing YAML and checking cards: the first screen shows how many
+ * there are of each topic, and must be quick. A card starts with `  - id: …`, or has `    id: …` in it.
+ */
+export function cardIds(deck: string): string[] {
+  return [...deck.matchAll(idLine)].flatMap(([, , id]) => id ?? []);
+}
+
+const idLine = /^(?: {0,2}- | {2,4})id: +(['"]?)([a-z0-9-]+)\1[ \t]*\r?$/gm;
