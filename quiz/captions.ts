@@ -1,6 +1,6 @@
 import type { Card, Deck } from './deck.ts';
 import type { Session, Turn } from './session.ts';
-import { count } from './summary.ts';
+import { count } from './count.ts';
 
 /** What this sitting will ask. Captions are Markdown. */
 export function opening({ turns }: Session, decks: readonly Deck[], stopKey: string): string {

@@ -3,7 +3,8 @@ import type { Grade, Review } from './entry.ts';
 import { plainDeck } from './fixtures/decks.ts';
 import { replay } from './schedule.ts';
 import type { Session } from './session.ts';
-import { count, describeSummary, summarize } from './summary.ts';
+import { count } from './count.ts';
+import { describeSummary, summarize } from './summary.ts';
 
 const now = new Date('2026-11-22T12:00:00');
 const deck = plainDeck(3, 'breaker');

@@ -1,3 +1,4 @@
+import { count } from './count.ts';
 import { dayInWords, dayNumber } from './day.ts';
 import type { Card, Deck } from './deck.ts';
 import { dueItems, type Memory } from './schedule.ts';
@@ -58,11 +59,6 @@ export function describeSummary(summary: Summary, command: string, now: Date): s
   ]
     .filter((paragraph) => typeof paragraph === 'string' && paragraph !== '')
     .join('\n\n');
-}
-
-/** "1 card", "2 cards". */
-export function count(number: number, thing: string): string {
-  return `${number} ${thing}${number === 1 ? '' : 's'}`;
 }
 
 function waitingInWords({ due, fresh }: Summary['waiting'], command: string): string {

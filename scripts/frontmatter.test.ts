@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { parseDocument } from 'yaml';
 import { readFrontmatter } from './frontmatter.ts';
 
 const lesson = '---\ntitle: Quotas\nminutes: 3\n---\n\n# Quotas\n';
@@ -64,6 +65,25 @@ describe('readFrontmatter', () => {
         expect(lineOf('a')).toBeLessThanOrEqual(lines);
       }),
       { seed: 1 },
+    );
+  });
+
+  it('reads a field as YAML does, whichever way it takes', () => {
+    const plainOrNot = fc.constantFrom(
+      ...'true|Null|~|.inf|1e3|0x10|007|12|2026-11-22|a: b|a:b|a #b|end:|no'.split('|'),
+      ...'Hello, it works: no|"quoted"|it\'s|- a|[a]|| a '.split('|'),
+    );
+    const words = fc
+      .array(fc.constantFrom('Tail', 'at', 'scale', '5', 'a:b', '#1', 'C++', '–', '"', ':'))
+      .map((parts) => parts.join(' '));
+    fc.assert(
+      fc.property(fc.oneof(plainOrNot, words), (value) => {
+        const head = `title: ${value}`;
+        const document = parseDocument(head);
+        const expected: unknown = document.errors.length > 0 ? undefined : document.toJS();
+        expect(readFrontmatter(`---\n${head}\n---\n`, 'a.md').data).toEqual(expected);
+      }),
+      { seed: 1, numRuns: 1_000 },
     );
   });
 });

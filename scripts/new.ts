@@ -13,13 +13,13 @@ import { newLesson } from './new-lesson.ts';
 export const newCommand: Command = {
   name: 'new',
   summary: 'begin a lesson, a kata or a deck',
-  help: `Usage: npm run new -- kata|lesson|deck slug [--title TEXT] [--lesson SLUG] [--number N]
+  help: `Usage: npm run new -- kata|lesson|deck slug [options]
 
-Writes the files of a new kata, lesson or deck, each with a TODO wherever something is to be written.
-npm run verify names what is left.
+Writes the files of a new kata, lesson or deck, each with a TODO wherever
+something is to be written. npm run verify names what is left.
 
   --title TEXT   the title; without it, the slug in words
-  --lesson SLUG  of a kata: the lesson it belongs to; without it, the one of the same slug
+  --lesson SLUG  of a kata: its lesson; without it, the one of the same slug
   --number N     of a lesson: where it stands; without it, last`,
   options: { title: { type: 'string' }, lesson: { type: 'string' }, number: { type: 'string' } },
   run: (invocation) => create(invocation, { print: (text) => console.log(text), now: new Date() }),

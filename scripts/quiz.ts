@@ -10,11 +10,11 @@ export const quizCommand: Command = {
   summary: 'answer the cards that are due, then some new ones',
   help: `Usage: npm run quiz [-- topic]
 
-Asks the cards that are due today, then some new ones: of all topics, or of one. Every answer is
-kept at once, so Ctrl-C loses nothing.
+Asks the cards that are due today, then some new ones: of all topics, or of
+one. Every answer is kept at once, so Ctrl-C loses nothing.
 
-Without a terminal it reads one answer from each line: a number (1), several (1 3), or text; ? is
-"I don't know", q ends the sitting.`,
+Without a terminal it reads one answer from each line: a number (1), several
+(1 3), or text; ? is "I don't know", q ends the sitting.`,
   run: (invocation) =>
     quiz(invocation, {
       input: process.stdin,
@@ -75,7 +75,7 @@ async function readDecks(
   files: readonly DeckFile[],
 ): Promise<{ decks: Deck[]; problems: string[] }> {
   const { parseDeck } = await import('../quiz/deck.ts');
-  const { count } = await import('../quiz/summary.ts');
+  const { count } = await import('../quiz/count.ts');
   const parsed = await Promise.all(
     files.map(async ({ file, slug }) => parseDeck(await readFile(file, 'utf8'), file, slug)),
   );

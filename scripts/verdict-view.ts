@@ -1,5 +1,5 @@
 import { dayInWords } from '../quiz/day.ts';
-import { count } from '../quiz/summary.ts';
+import { count } from '../quiz/count.ts';
 import { likeness } from './likeness.ts';
 import { fileLink, style } from './terminal.ts';
 import { cut, harmless, type Section, wrap } from './text-block.ts';

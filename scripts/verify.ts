@@ -12,8 +12,9 @@ export const verifyCommand: Command = {
   summary: 'check all content: katas, misconceptions, lessons, decks',
   help: `Usage: npm run verify [-- slug] [--fix] [--pristine]
 
-Checks the content of the kit, or of one topic, and says of each problem where it is and what to do.
-A kata that you are working on is no problem: its stub is checked instead.
+Checks the content of the kit, or of one topic, and says of each problem where
+it is and what to do. A kata that you are working on is no problem: its
+stub is checked instead.
 
   --fix       write stubs that are out of date, after a copy of what is there
   --pristine  an answer in progress is a problem, too
