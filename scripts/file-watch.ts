@@ -24,8 +24,7 @@ export function watchFile(
   let text = textOf(file);
   let settling: NodeJS.Timeout | undefined;
 
-  function compare(): void {
-    const now = textOf(file);
+  function compare(now: string | undefined): void {
     if (now === text) return;
     text = now;
     onChange();
@@ -38,7 +37,9 @@ export function watchFile(
   });
   const look = () => {
     clearTimeout(settling);
-    settling = setTimeout(compare, SETTLE_MS);
+    const now = textOf(file);
+    if (now) compare(now);
+    else settling = setTimeout(() => compare(textOf(file)), SETTLE_MS);
   };
   watcher.on('all', look);
   // Of two changes within 50 ms, and of a file put in the place of another, the events above may miss one.

@@ -1,0 +1,46 @@
+import { KitError } from '../quiz/problem.ts';
+import { notFound } from './args.ts';
+import { callsMeasure } from './bench/calls.ts';
+import { loopMeasure } from './bench/loop.ts';
+import type { Measure } from './bench/measure.ts';
+import { reportLines } from './bench/report.ts';
+import { startMeasure } from './bench/start.ts';
+import { verifyMeasure } from './bench/verify.ts';
+import { loadCatalog } from './catalog.ts';
+import { runTool } from './tool.ts';
+
+const measures: readonly Measure[] = [loopMeasure, startMeasure, verifyMeasure, callsMeasure];
+
+await runTool({
+  help: `Usage: npm run bench [-- measure]
+
+Measures side by side, in turn, and prints ratios: times depend on the machine
+and on what else it does, ratios hardly. All of it takes two minutes at most.
+
+${measures.map(({ name, title }) => `  ${name.padEnd(8)} ${title}`).join('\n')}
+
+It works on copies in a temporary folder. Ends with 0 whether aims are met or not,
+for a busy machine is no fault.`,
+  async run({ root, words }, signal) {
+    const wanted = await chosenMeasures(words);
+    const [kata] = (await loadCatalog(root)).katas;
+    if (!kata) throw new KitError('There is no kata to measure with.');
+    for (const measure of wanted) {
+      console.error(`Measuring ${measure.name} …`);
+      const finding = await measure.run({ root, slug: kata.slug, signal });
+      for (const line of reportLines(measure, finding)) console.log(line);
+      console.log();
+    }
+    return 0;
+  },
+});
+
+async function chosenMeasures(words: readonly string[]): Promise<readonly Measure[]> {
+  const [name, ...more] = words;
+  if (name === undefined) return measures;
+  if (more.length > 0) throw new KitError('Name one measure, or none for all.', { exitCode: 2 });
+  const measure = measures.find((each) => each.name === name);
+  if (measure) return [measure];
+  const names = measures.map((each) => each.name);
+  throw new KitError(await notFound('measure', name, names), { exitCode: 2 });
+}

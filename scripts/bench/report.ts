@@ -1,0 +1,53 @@
+import type { Contestant, Finding, Measure, Ratio } from './measure.ts';
+import { wrap } from '../text-block.ts';
+import { ratiosOf, spreadOf } from './statistics.ts';
+
+const WIDTH = 80;
+
+/** A finding as text. */
+export function reportLines({ name, title }: Measure, finding: Finding): string[] {
+  const { contestants, ratios, notes } = finding;
+  const [first] = contestants;
+  const rounds = first?.samples.length ?? 0;
+  const width = Math.max(...contestants.map((each) => each.name.length));
+  return [
+    '',
+    `${name}: ${title}`,
+    `  median of ${rounds} rounds, taken in turn (the middle half of them)`,
+    '',
+    ...contestants.map((each) => `  ${each.name.padEnd(width)}  ${timeOf(each)}`),
+    '',
+    ...ratios.flatMap(ratioLines),
+    '',
+    ...notes.flatMap(noteLines),
+  ];
+}
+
+/** Whether the median of the rounds' ratios is within its aim. */
+function isMet({ ours, theirs, aim = Infinity }: Ratio): boolean {
+  return spreadOf(ratiosOf(ours.samples, theirs.samples)).median <= aim;
+}
+
+function timeOf({ unit, samples }: Contestant): string {
+  const { median, p25, p75 } = spreadOf(samples);
+  const whole = (value: number) => Math.round(value).toLocaleString('en');
+  return `${whole(median).padStart(7)} ${unit}  (${whole(p25)} to ${whole(p75)})`;
+}
+
+function ratioLines(ratio: Ratio): string[] {
+  const { ours, theirs, aim } = ratio;
+  const { median, p25, p75 } = spreadOf(ratiosOf(ours.samples, theirs.samples));
+  const range = `(${p25.toFixed(2)} to ${p75.toFixed(2)})`;
+  return [
+    `  ${ours.name} takes ${median.toFixed(2)} times what ${theirs.name} takes ${range}`,
+    aim === undefined
+      ? '    for orientation'
+      : `    aim: at most ${aim.toFixed(2)}; ${isMet(ratio) ? 'met' : 'missed'}`,
+  ];
+}
+
+function noteLines(note: string): string[] {
+  return wrap(note, WIDTH, '    ').map((line, index) =>
+    index === 0 ? `  - ${line.trim()}` : line,
+  );
+}
