@@ -91,6 +91,15 @@ describe('virtual time', () => {
     expect(performance.now()).toBe(start);
   });
 
+  it('settles immediates that are set by immediates and by timers', async () => {
+    const seen: string[] = [];
+    setImmediate(() => setImmediate(() => seen.push('immediate in immediate')));
+    await settle();
+    setTimeout(() => setImmediate(() => seen.push('immediate in timer')), 5);
+    await advance(5);
+    expect(seen).toEqual(['immediate in immediate', 'immediate in timer']);
+  });
+
   it('takes 1 ms for a delay of 0, as Node does', async () => {
     let fired = false;
     setTimeout(() => {

@@ -31,6 +31,18 @@ const clock = FakeTimers.install({
 const { setTimeout, setInterval } = clock;
 clock.setTimeout = (task, ms, ...args) => setTimeout(task, Number(ms) >= 1 ? ms : 1, ...args);
 clock.setInterval = (task, ms, ...args) => setInterval(task, Number(ms) >= 1 ? ms : 1, ...args);
+// As Node does, an immediate takes no time, also when it is set from within another: the library adds 1 ms to
+// whatever has no delay and is set while a timer fires.
+const { setImmediate } = clock;
+clock.setImmediate = (task, ...args) => {
+  const ticking = Reflect.get(clock, 'duringTick');
+  Reflect.set(clock, 'duringTick', false);
+  try {
+    return setImmediate(task, ...args);
+  } finally {
+    Reflect.set(clock, 'duringTick', ticking);
+  }
+};
 
 // Ways to wait that the library leaves to the real clock.
 AbortSignal.timeout = (ms) => {
