@@ -6,8 +6,8 @@ import type { Measure } from './bench/measure.ts';
 import { reportLines } from './bench/report.ts';
 import { startMeasure } from './bench/start.ts';
 import { verifyMeasure } from './bench/verify.ts';
-import { loadCatalog } from './catalog.ts';
-import { runTool } from './tool.ts';
+import { loadCatalog } from './content/catalog.ts';
+import { runTool } from './measure/tool.ts';
 
 const measures: readonly Measure[] = [loopMeasure, startMeasure, verifyMeasure, callsMeasure];
 

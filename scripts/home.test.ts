@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openJournal } from '../quiz/journal.ts';
 import type { NewEntry } from '../quiz/entry.ts';
-import { cardIds } from './card-ids.ts';
+import { cardIds } from './content/card-ids.ts';
 import { openQuota } from './fixtures/quota.ts';
 import { goHome } from './home.ts';
 import type { NextStep } from './next-steps.ts';

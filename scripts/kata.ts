@@ -1,10 +1,10 @@
 import { type Journal, openJournal } from '../quiz/journal.ts';
 import { KitError } from '../quiz/problem.ts';
-import { type Catalog, findBySlug, type Kata, loadCatalog } from './catalog.ts';
+import { type Catalog, findBySlug, type Kata, loadCatalog } from './content/catalog.ts';
 import type { Command, Invocation } from './command.ts';
-import { kataLines } from './kata-list.ts';
+import { kataLines } from './loop/kata-list.ts';
 import { kataToGoOnWith } from './readiness.ts';
-import type { Terminal } from './screen.ts';
+import type { Terminal } from './loop/screen.ts';
 import { columns, isInteractive } from './terminal.ts';
 
 export const kataCommand: Command = {
@@ -59,7 +59,7 @@ export async function practise(
   const kata = flags['list'] === true ? undefined : chosen(words, catalog, journal);
   if (terminal !== undefined && flags['once'] !== true) {
     const manual = flags['manual'] === true;
-    const { runLoop } = await import('./kata-loop.ts');
+    const { runLoop } = await import('./loop/kata-loop.ts');
     return runLoop(kata, { catalog, home, journal, terminal, now, timeoutMs, manual });
   }
 
@@ -68,8 +68,8 @@ export async function practise(
     print([...lines, '', 'Build one: npm run kata -- slug'].join('\n'));
     return 0;
   }
-  const { createSpecRunner } = await import('./spec-runner.ts');
-  const { runOnce } = await import('./kata-once.ts');
+  const { createSpecRunner } = await import('./runner/spec-runner.ts');
+  const { runOnce } = await import('./loop/kata-once.ts');
   const runner = createSpecRunner({ root, timeoutMs });
   try {
     const tools = { root, home, journal, runner, now, columns: columns() };

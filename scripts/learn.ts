@@ -1,8 +1,8 @@
 import { KitError } from '../quiz/problem.ts';
-import type { Catalog, Lesson } from './catalog.ts';
+import type { Catalog, Lesson } from './content/catalog.ts';
 import type { Command, Invocation } from './command.ts';
-import type { Page } from './markdown.ts';
-import type { Terminal } from './screen.ts';
+import type { Page } from './reader/markdown.ts';
+import type { Terminal } from './loop/screen.ts';
 import { columns, isInteractive, style } from './terminal.ts';
 
 export const learnCommand: Command = {
@@ -40,7 +40,7 @@ export async function learn(invocation: Invocation, surroundings: Surroundings):
   const [wanted, ...more] = invocation.words;
   if (more.length > 0)
     throw new KitError('Name one lesson, or none for the list.', { exitCode: 2 });
-  const { loadCatalog } = await import('./catalog.ts');
+  const { loadCatalog } = await import('./content/catalog.ts');
   const catalog = await loadCatalog(invocation.root);
   if (wanted !== undefined) {
     const [name = '', anchor] = wanted.split('#', 2);
@@ -70,13 +70,13 @@ interface Context {
 async function findLesson(name: string, lessons: readonly Lesson[]): Promise<Lesson> {
   const numbered = lessons.find((lesson) => String(lesson.number) === name.replace(/^0+/, ''));
   if (numbered) return numbered;
-  const { findBySlug } = await import('./catalog.ts');
+  const { findBySlug } = await import('./content/catalog.ts');
   return findBySlug('lesson', name, lessons);
 }
 
 async function listLessons(catalog: Catalog, home: string): Promise<string[]> {
   const { readJournal } = await import('../quiz/journal.ts');
-  const { lessonLines } = await import('./lesson-list.ts');
+  const { lessonLines } = await import('./reader/lesson-list.ts');
   return lessonLines(catalog, readJournal(home).entries);
 }
 
@@ -102,20 +102,20 @@ async function open(
   { catalog, invocation: { home }, surroundings }: Context,
 ): Promise<void> {
   const { print, hasTerminal, now, terminal } = surroundings;
-  const { readLesson, showLesson } = await import('./show-lesson.ts');
+  const { readLesson, showLesson } = await import('./reader/show-lesson.ts');
   const markdown = await readLesson(lesson);
   const anchor = section === undefined ? undefined : await findAnchor(section, markdown, lesson);
   if (hasTerminal) {
     const sentences = await showLesson(lesson, { home, now: now(), anchor, terminal });
     for (const sentence of sentences) print(sentence);
   } else {
-    const { renderPage } = await import('./markdown.ts');
+    const { renderPage } = await import('./reader/markdown.ts');
     const page = await renderPage(markdown, { width: columns() });
     print(`${linesFrom(page, anchor).join('\n')}\n`);
   }
   const { readJournal } = await import('../quiz/journal.ts');
   const { standings } = await import('./progress.ts');
-  const { nextStep } = await import('./lesson-list.ts');
+  const { nextStep } = await import('./reader/lesson-list.ts');
   const standing = standings(readJournal(home).entries);
   const next = nextStep(lesson.slug, catalog, (kata) => standing.get(kata)?.solved ?? false);
   if (next !== undefined) print(style('bold', next));
@@ -123,7 +123,7 @@ async function open(
 
 /** The anchor that is meant: it may be shortened, as a lesson's name may. */
 async function findAnchor(section: string, markdown: string, lesson: Lesson): Promise<string> {
-  const { anchorsOf } = await import('./anchors.ts');
+  const { anchorsOf } = await import('./content/anchors.ts');
   const anchors = anchorsOf(markdown);
   const wanted = section.toLowerCase();
   if (anchors.includes(wanted)) return wanted;

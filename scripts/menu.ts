@@ -1,5 +1,5 @@
 import type { Key } from 'node:readline';
-import type { Terminal } from './screen.ts';
+import type { Terminal } from './loop/screen.ts';
 
 export interface Choice<Value> {
   readonly label: string;

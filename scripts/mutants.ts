@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises';
-import { type Kata, loadCatalog } from './catalog.ts';
-import { chosenKatas } from './chosen-katas.ts';
-import { copyKata } from './kata-copy.ts';
-import { LEAST_SCORE, reportMutants } from './mutants-report.ts';
-import { isSurvivor, type Mutant, scoreOf } from './mutation-report.ts';
-import { mutate } from './stryker.ts';
-import { parseExplanations, sortSurvivors, SURVIVORS_HEADING } from './survivors.ts';
-import { runTool } from './tool.ts';
+import { type Kata, loadCatalog } from './content/catalog.ts';
+import { chosenKatas } from './measure/chosen-katas.ts';
+import { copyKata } from './measure/kata-copy.ts';
+import { LEAST_SCORE, reportMutants } from './measure/mutants-report.ts';
+import { isSurvivor, type Mutant, scoreOf } from './measure/mutation-report.ts';
+import { mutate } from './measure/stryker.ts';
+import { parseExplanations, sortSurvivors, SURVIVORS_HEADING } from './measure/survivors.ts';
+import { runTool } from './measure/tool.ts';
 
 await runTool({
   help: `Usage: npm run mutants [-- slug]

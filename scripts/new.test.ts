@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { KitError } from '../quiz/problem.ts';
-import { loadCatalog } from './catalog.ts';
+import { loadCatalog } from './content/catalog.ts';
 import { copyKit } from './fixtures/copy-kit.ts';
 import { create } from './new.ts';
 import { verify } from './verify.ts';

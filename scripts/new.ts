@@ -2,13 +2,13 @@ import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { KitError } from '../quiz/problem.ts';
-import { type Catalog, loadCatalog } from './catalog.ts';
+import { type Catalog, loadCatalog } from './content/catalog.ts';
 import type { Command, Invocation } from './command.ts';
-import { isSlug, shownPath, SLUG_RULE } from './kit-layout.ts';
-import { newDeck } from './new-deck.ts';
-import type { NewFile } from './new-file.ts';
-import { newKata } from './new-kata.ts';
-import { newLesson } from './new-lesson.ts';
+import { isSlug, shownPath, SLUG_RULE } from './content/kit-layout.ts';
+import { newDeck } from './scaffold/new-deck.ts';
+import type { NewFile } from './scaffold/new-file.ts';
+import { newKata } from './scaffold/new-kata.ts';
+import { newLesson } from './scaffold/new-lesson.ts';
 
 export const newCommand: Command = {
   name: 'new',

@@ -1,13 +1,17 @@
 import { readFile } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
-import { loadCatalog } from './catalog.ts';
-import { chosenKatas } from './chosen-katas.ts';
-import { entriesOf } from './kit-folders.ts';
-import { DIFFERENCES_HEADING, isAccountedFor, parseDifferences } from './peer-differences.ts';
-import { type Peer, reportPeer } from './peers-report.ts';
-import { createSpecRunner } from './spec-runner.ts';
+import { loadCatalog } from './content/catalog.ts';
+import { chosenKatas } from './measure/chosen-katas.ts';
+import { entriesOf } from './content/kit-folders.ts';
+import {
+  DIFFERENCES_HEADING,
+  isAccountedFor,
+  parseDifferences,
+} from './measure/peer-differences.ts';
+import { type Peer, reportPeer } from './measure/peers-report.ts';
+import { createSpecRunner } from './runner/spec-runner.ts';
 import { style } from './terminal.ts';
-import { runTool } from './tool.ts';
+import { runTool } from './measure/tool.ts';
 
 await runTool({
   help: `Usage: npm run peers [-- slug]

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Entry, NewEntry } from '../quiz/entry.ts';
 import { type Attempt, entriesFor, entriesForReset, standings } from './progress.ts';
-import type { Verdict } from './verdict.ts';
+import type { Verdict } from './runner/verdict.ts';
 
 describe('standings', () => {
   it('says how many levels passed last', () => {

@@ -1,5 +1,5 @@
 import type { Entry, NewEntry } from '../quiz/entry.ts';
-import { isSolved, levelsOf, levelsPassed, type Verdict } from './verdict.ts';
+import { isSolved, levelsOf, levelsPassed, type Verdict } from './runner/verdict.ts';
 
 /** How far a kata is, as the journal tells. */
 export interface Standing {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Deck } from '../quiz/deck.ts';
 import { KitError, type Problem } from '../quiz/problem.ts';
-import type { DeckFile } from './catalog.ts';
+import type { DeckFile } from './content/catalog.ts';
 import type { Command, Invocation } from './command.ts';
 import { columns, isInteractive } from './terminal.ts';
 
@@ -39,7 +39,7 @@ export async function quiz(
 ): Promise<number> {
   const [topic, ...more] = words;
   if (more.length > 0) throw new KitError('Name one topic, or none for all.', { exitCode: 2 });
-  const { findBySlug, loadCatalog } = await import('./catalog.ts');
+  const { findBySlug, loadCatalog } = await import('./content/catalog.ts');
   const catalog = await loadCatalog(root);
   const chosen = topic === undefined ? undefined : findBySlug('deck', topic, catalog.decks);
   const { decks, problems } = await readDecks(chosen ? [chosen] : catalog.decks);
@@ -49,7 +49,7 @@ export async function quiz(
   for (const line of [...problems, ...damageInWords(journal.problems)]) print(line);
 
   const { runQuiz } = await import('../quiz/run.ts');
-  const { renderMarkdown } = await import('./markdown.ts');
+  const { renderMarkdown } = await import('./reader/markdown.ts');
   const prompts = hasTerminal
     ? (await import('../quiz/prompts.ts')).terminalAsker({ rows: process.stdout.rows })
     : (await import('../quiz/line-asker.ts')).lineAsker(input, print);

@@ -1,5 +1,5 @@
 import type { Entry } from '../quiz/entry.ts';
-import type { Kata, Lesson } from './catalog.ts';
+import type { Kata, Lesson } from './content/catalog.ts';
 import { standings } from './progress.ts';
 
 /** How ready someone is for an interview on one lesson's topic. */

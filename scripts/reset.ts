@@ -1,8 +1,8 @@
 import { KitError } from '../quiz/problem.ts';
-import { resetAnswer } from './attempts.ts';
-import { findBySlug, type Kata, loadCatalog } from './catalog.ts';
+import { resetAnswer } from './content/attempts.ts';
+import { findBySlug, type Kata, loadCatalog } from './content/catalog.ts';
 import type { Command, Invocation } from './command.ts';
-import { shownPath } from './kit-layout.ts';
+import { shownPath } from './content/kit-layout.ts';
 import { isInteractive } from './terminal.ts';
 
 export const resetCommand: Command = {
@@ -41,7 +41,7 @@ export async function reset(
   }
 
   const { openJournal } = await import('../quiz/journal.ts');
-  const { recordReset } = await import('./kata-journal.ts');
+  const { recordReset } = await import('./loop/kata-journal.ts');
   const journal = openJournal(home);
   const outcome = await resetAnswer(kata, { home, now });
   if (outcome.kind !== 'already') recordReset(journal, kata.slug, now);

@@ -1,11 +1,11 @@
 import { KitError, type Problem } from '../quiz/problem.ts';
-import { loadCatalog } from './catalog.ts';
+import { loadCatalog } from './content/catalog.ts';
 import type { Command, Invocation } from './command.ts';
-import { byText } from './kit-folders.ts';
-import { shownPath } from './kit-layout.ts';
-import { type Findings, verifyKit } from './verify-kit.ts';
-import type { TrialStats } from './verify-katas.ts';
-import { topicOf } from './verify-topic.ts';
+import { byText } from './content/kit-folders.ts';
+import { shownPath } from './content/kit-layout.ts';
+import { type Findings, verifyKit } from './verify/verify-kit.ts';
+import type { TrialStats } from './verify/verify-katas.ts';
+import { topicOf } from './verify/verify-topic.ts';
 
 export const verifyCommand: Command = {
   name: 'verify',

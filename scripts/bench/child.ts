@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { killTree } from '../process-tree.ts';
+import { killTree } from '../runner/process-tree.ts';
 
 export interface ChildOptions {
   readonly cwd: string;

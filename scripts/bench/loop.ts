@@ -1,8 +1,8 @@
 import { EventEmitter, once } from 'node:events';
-import { watchFile } from '../file-watch.ts';
-import { copyKata, type KataCopy } from '../kata-copy.ts';
-import { createSpecRunner } from '../spec-runner.ts';
-import { isSolved } from '../verdict.ts';
+import { watchFile } from '../loop/file-watch.ts';
+import { copyKata, type KataCopy } from '../measure/kata-copy.ts';
+import { createSpecRunner } from '../runner/spec-runner.ts';
+import { isSolved } from '../runner/verdict.ts';
 import { contestant, type Finding, type Measure, type Place, sampleInTurn } from './measure.ts';
 import { saveAgain } from './save.ts';
 import { coldVitest, watchWithVitest } from './vitest.ts';

@@ -1,5 +1,5 @@
 import type { Contestant, Finding, Measure, Ratio } from './measure.ts';
-import { wrap } from '../text-block.ts';
+import { wrap } from '../loop/text-block.ts';
 import { ratiosOf, spreadOf } from './statistics.ts';
 
 const WIDTH = 80;

@@ -1,5 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import type { KataCopy } from '../kata-copy.ts';
+import type { KataCopy } from '../measure/kata-copy.ts';
 
 /** Saves the answer as an editor would, with a change that means nothing: another line at its end. */
 export async function saveAgain({ answer }: Pick<KataCopy, 'answer'>): Promise<void> {

@@ -1,7 +1,7 @@
 /** Prints how many candidates `verify` has run, and how long that took, as JSON: `verify-trials.ts ROOT SLUG HOME`. */
-import { loadCatalog } from '../catalog.ts';
-import { verifyKit } from '../verify-kit.ts';
-import { topicOf } from '../verify-topic.ts';
+import { loadCatalog } from '../content/catalog.ts';
+import { verifyKit } from '../verify/verify-kit.ts';
+import { topicOf } from '../verify/verify-topic.ts';
 
 const [, , root = '', slug, home = ''] = process.argv;
 const catalog = await loadCatalog(root);

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { copyKata } from '../kata-copy.ts';
-import type { TrialStats } from '../verify-katas.ts';
+import { copyKata } from '../measure/kata-copy.ts';
+import type { TrialStats } from '../verify/verify-katas.ts';
 import { runNode } from './child.ts';
 import { contestant, type Finding, type Measure, type Place, sampleInTurn } from './measure.ts';
 import { coldVitest } from './vitest.ts';

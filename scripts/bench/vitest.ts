@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { KataCopy } from '../kata-copy.ts';
+import type { KataCopy } from '../measure/kata-copy.ts';
 import { endNode, runNode, startNode } from './child.ts';
 import { saveAgain } from './save.ts';
 

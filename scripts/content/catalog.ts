@@ -1,0 +1,196 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { distance } from 'fastest-levenshtein';
+import { KitError, type Problem } from '../../quiz/problem.ts';
+import { splitBrief } from './brief.ts';
+import { fieldReader } from './fields.ts';
+import { readFrontmatter } from './frontmatter.ts';
+import { byText, entriesOf, slugFolders } from './kit-folders.ts';
+import {
+  deckFile,
+  folders,
+  type KataFiles,
+  kataFiles,
+  parseDeckName,
+  parseLessonName,
+} from './kit-layout.ts';
+
+export interface Lesson {
+  readonly slug: string;
+  readonly number: number;
+  /** Absolute, as all files here. */
+  readonly file: string;
+  readonly title: string;
+  readonly summary: string;
+  readonly minutes: number;
+  /** yyyy-mm-dd */
+  readonly updated: string;
+  /** False when the lesson says `kata: none`. */
+  readonly wantsKata: boolean;
+}
+
+const LEVELS = ['L4', 'L5', 'L6'] as const;
+
+export interface Kata {
+  readonly slug: string;
+  readonly title: string;
+  /** Slug of its lesson. */
+  readonly lesson: string;
+  readonly level: (typeof LEVELS)[number];
+  readonly minutes: number;
+  /** Markdown, each with its `###` heading, in order. */
+  readonly hints: readonly string[];
+  /** Markdown, without the hints. */
+  readonly brief: string;
+  readonly files: KataFiles;
+}
+
+export interface DeckFile {
+  readonly slug: string;
+  readonly file: string;
+}
+
+export interface Catalog {
+  readonly root: string;
+  /** By number. */
+  readonly lessons: readonly Lesson[];
+  /** In the order of their lessons, then by level, then by slug. */
+  readonly katas: readonly Kata[];
+  /** In the order of their lessons. */
+  readonly decks: readonly DeckFile[];
+  /** Front matters that are missing or wrong; what they describe is listed all the same. */
+  readonly problems: readonly Problem[];
+}
+
+/** Reads what the kit at `root` holds. Content that is wrong is a problem, never an error. */
+export async function loadCatalog(root: string): Promise<Catalog> {
+  const [lessons, katas, decks] = await Promise.all([
+    loadLessons(root),
+    loadKatas(root),
+    loadDecks(root),
+  ]);
+  const place = new Map(lessons.items.map((lesson, index) => [lesson.slug, index]));
+  const placeOf = (slug: string) => place.get(slug) ?? place.size;
+  return {
+    root,
+    lessons: lessons.items,
+    katas: katas.items.toSorted(
+      (a, b) =>
+        placeOf(a.lesson) - placeOf(b.lesson) ||
+        LEVELS.indexOf(a.level) - LEVELS.indexOf(b.level) ||
+        byText(a.slug, b.slug),
+    ),
+    decks: decks.toSorted((a, b) => placeOf(a.slug) - placeOf(b.slug) || byText(a.slug, b.slug)),
+    problems: [...lessons.problems, ...katas.problems],
+  };
+}
+
+interface Loaded<T> {
+  readonly items: readonly T[];
+  readonly problems: readonly Problem[];
+}
+
+async function loadLessons(root: string): Promise<Loaded<Lesson>> {
+  const folder = folders(root).lessons;
+  const names = (await entriesOf(folder)).filter((entry) => entry.isFile());
+  const loaded = await Promise.all(
+    names.flatMap(({ name }) => {
+      const parsed = parseLessonName(name);
+      return parsed ? [loadLesson(join(folder, name), parsed)] : [];
+    }),
+  );
+  return {
+    items: loaded
+      .map(({ item }) => item)
+      .toSorted((a, b) => a.number - b.number || byText(a.slug, b.slug)),
+    problems: loaded.flatMap(({ problems }) => problems),
+  };
+}
+
+async function loadLesson(file: string, { number, slug }: { number: number; slug: string }) {
+  const read = fieldReader(readFrontmatter(await readFile(file, 'utf8'), file), file);
+  const item: Lesson = {
+    slug,
+    number,
+    file,
+    title: read.text('title', slug),
+    summary: read.text('summary', ''),
+    minutes: read.count('minutes', 10),
+    updated: read.day('updated', '1970-01-01'),
+    wantsKata: !read.says('kata', 'none'),
+  };
+  return { item, problems: read.problems() };
+}
+
+async function loadKatas(root: string): Promise<Loaded<Kata>> {
+  const slugs = await slugFolders(folders(root).katas);
+  const loaded = await Promise.all(slugs.map((slug) => loadKata(root, slug)));
+  return {
+    items: loaded.flatMap(({ item }) => (item ? [item] : [])),
+    problems: loaded.flatMap(({ problems }) => problems),
+  };
+}
+
+async function loadKata(root: string, slug: string): Promise<{ item?: Kata; problems: Problem[] }> {
+  const files = kataFiles(root, slug);
+  const text = await readFile(files.brief, 'utf8').catch(() => undefined);
+  if (text === undefined) {
+    return {
+      problems: [
+        { file: files.brief, message: 'the brief is missing: every kata has a README.md' },
+      ],
+    };
+  }
+  const front = readFrontmatter(text, files.brief);
+  const read = fieldReader(front, files.brief);
+  const { brief, hints } = splitBrief(front.body);
+  const item: Kata = {
+    slug,
+    title: read.text('title', slug),
+    lesson: read.text('lesson', ''),
+    level: read.oneOf('level', LEVELS, 'L5'),
+    minutes: read.count('minutes', 45),
+    brief,
+    hints: hints.map(({ title, body }) => `### ${title}\n\n${body.trim()}`),
+    files,
+  };
+  return { item, problems: read.problems() };
+}
+
+async function loadDecks(root: string): Promise<DeckFile[]> {
+  return (await entriesOf(folders(root).decks)).flatMap(({ name }) => {
+    const slug = parseDeckName(name);
+    return slug === undefined ? [] : [{ slug, file: deckFile(root, slug) }];
+  });
+}
+
+/**
+ * The one entry that is meant: its slug, a prefix that no other shares, or a lesson's file name without `.md`.
+ * Throws a KitError (wrong usage) that names the nearest slug, or all that a prefix fits.
+ */
+export function findBySlug<T extends { readonly slug: string }>(
+  kind: string,
+  slugOrPrefix: string,
+  all: readonly T[],
+): T {
+  const wanted = slugOrPrefix.toLowerCase().replace(/^\d+-/, '');
+  const exact = all.find(({ slug }) => slug === wanted);
+  if (exact) return exact;
+
+  const matches = wanted === '' ? [] : all.filter(({ slug }) => slug.startsWith(wanted));
+  const [match] = matches;
+  if (match && matches.length === 1) return match;
+  if (match) {
+    const slugs = matches.map(({ slug }) => slug).join(', ');
+    throw new KitError(`"${slugOrPrefix}" could be ${slugs}. Type some more of the one you mean.`, {
+      exitCode: 2,
+    });
+  }
+  const [nearest] = all.toSorted((a, b) => distance(wanted, a.slug) - distance(wanted, b.slug));
+  throw new KitError(
+    nearest
+      ? `There is no ${kind} "${slugOrPrefix}". The nearest is ${nearest.slug}.`
+      : `There is no ${kind} "${slugOrPrefix}": there are none yet.`,
+    { exitCode: 2 },
+  );
+}

@@ -1,0 +1,110 @@
+import { createRequire } from 'node:module';
+import type * as Yaml from 'yaml';
+import type { Problem } from '../../quiz/problem.ts';
+
+/** A Markdown file taken apart: the YAML between the `---` lines at its top, and the rest. */
+export interface Frontmatter {
+  /** What the YAML says; `undefined` when there is none that can be read. */
+  readonly data: unknown;
+  /** The text below, with `\n` line ends. */
+  readonly body: string;
+  /** The file's line on which the body starts, 1-based. */
+  readonly bodyLine: number;
+  readonly problems: readonly Problem[];
+  /** The line on which a field stands; 1 when it is missing. */
+  readonly lineOf: (key: string) => number;
+}
+
+/** Never throws: a head that is missing or cannot be read is a problem, and the body is still given. */
+export function readFrontmatter(text: string, file: string): Frontmatter {
+  const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
+  const end = lines[0]?.trimEnd() === '---' ? lines.findIndex(isClosing) : -1;
+  if (end === -1) return withoutHead(lines, file);
+
+  const head = lines.slice(1, end);
+  const { data, lineOf, problems } = plainFields(head) ?? yamlFields(head);
+  return {
+    data,
+    body: lines.slice(end + 1).join('\n'),
+    bodyLine: end + 2,
+    problems: problems.map(({ line, message }) => ({ file, line, message })),
+    lineOf,
+  };
+}
+
+interface Fields extends Pick<Frontmatter, 'data' | 'lineOf'> {
+  readonly problems: readonly { readonly line: number; readonly message: string }[];
+}
+
+/**
+ * What nearly every head is, lines of `key: value` that YAML reads the same way; undefined when a line is
+ * anything else. The first screen reads all heads there are, and YAML's parser takes longer to load than that.
+ */
+function plainFields(head: readonly string[]): Fields | undefined {
+  const fields = new Map<string, string | number>();
+  const lines = new Map<string, number>();
+  for (const [index, line] of head.entries()) {
+    const [, key, value] = PLAIN_FIELD.exec(line) ?? [];
+    if (key === undefined || value === undefined || fields.has(key)) return undefined;
+    fields.set(key, /^[1-9]\d*$/.test(value) ? Number(value) : value);
+    lines.set(key, index + 2);
+  }
+  return { data: Object.fromEntries(fields), lineOf: (key) => lines.get(key) ?? 1, problems: [] };
+}
+
+/** A small number, a date, or words without anything that means more to YAML. */
+const PLAIN_FIELD =
+  /^([a-z]+): ([1-9]\d{0,5}|\d{4}-\d\d-\d\d|(?!(?:true|false|null)$)[A-Za-z](?:[^:#]|:(?=\S))*[^\s:#])$/i;
+
+function yamlFields(head: readonly string[]): Fields {
+  const { isMap, isScalar, LineCounter, parseDocument }: typeof Yaml = require('yaml');
+  const counter = new LineCounter();
+  const document = parseDocument(head.join('\n'), { lineCounter: counter });
+  const fileLine = (offset: number) => counter.linePos(offset).line + 1;
+  const problems = document.errors.map((error) => ({
+    line: Math.min(fileLine(error.pos[0]), head.length + 2),
+    message: `the front matter is no valid YAML: ${firstLine(error.message)}`,
+  }));
+  return {
+    data: problems.length > 0 ? undefined : toData(document),
+    problems,
+    lineOf(key) {
+      const fields = isMap(document.contents) ? document.contents.items : [];
+      const found = fields.find((field) => isScalar(field.key) && field.key.value === key);
+      return isScalar(found?.key) && found.key.range ? fileLine(found.key.range[0]) : 1;
+    },
+  };
+}
+
+const require = createRequire(import.meta.url);
+
+function isClosing(line: string, index: number): boolean {
+  return index > 0 && line.trimEnd() === '---';
+}
+
+function withoutHead(lines: readonly string[], file: string): Frontmatter {
+  const message =
+    lines[0]?.trimEnd() === '---'
+      ? 'the front matter is not closed: end it with a line `---`'
+      : 'there is no front matter: start the file with `---`, fields such as `title: …`, and `---`';
+  return {
+    data: undefined,
+    body: lines.join('\n'),
+    bodyLine: 1,
+    problems: [{ file, line: 1, message }],
+    lineOf: () => 1,
+  };
+}
+
+function firstLine(text: string): string {
+  return (text.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:?$/, '');
+}
+
+/** `toJS` throws on what parses but has no value, such as an alias of nothing or one that blows up. */
+function toData(document: Yaml.Document): unknown {
+  try {
+    return document.toJS();
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,64 @@
+import { join } from 'node:path';
+import type { Catalog, DeckFile } from '../content/catalog.ts';
+import type { Check } from './checks.ts';
+import { entriesOf } from '../content/kit-folders.ts';
+import { folders } from '../content/kit-layout.ts';
+import type { Read } from '../content/text-reader.ts';
+import { checkDeck } from './verify-decks.ts';
+import { checkLayout } from './verify-layout.ts';
+import { type Targets, targetsIn } from './verify-links.ts';
+import { checkStrays } from './verify-strays.ts';
+import { checkFinished, checkHints, checkMarkdown } from './verify-texts.ts';
+import type { Topic } from './verify-topic.ts';
+
+/** All that can be checked without running or compiling anything. */
+export async function checkContent(catalog: Catalog, topic: Topic, read: Read): Promise<Check[]> {
+  const layout = [...(await checkLayout(catalog)), ...(await checkStrays(catalog.root))];
+  return [
+    ...layout.filter(({ file }) => topic.includes(file)),
+    ...(await checkTexts(topic, catalog.root, read)),
+  ];
+}
+
+async function checkTexts(topic: Topic, root: string, read: Read): Promise<Check[]> {
+  const targets = targetsIn(async (file) => (await read(file)) ?? '');
+  const markdown = await markdownFiles(topic, root);
+  const code = topic.katas.flatMap(({ files }) => [files.spec, files.solution, files.anotherWay]);
+  const checks = [
+    ...markdown.map(async (file) => {
+      const text = await read(file);
+      if (text === undefined) return [];
+      return [checkFinished(text, file), ...(await checkMarkdown(text, file, root, targets))];
+    }),
+    ...code.map(async (file) => checkFinished((await read(file)) ?? '', file)),
+    ...topic.katas.map(async ({ files: { brief } }) =>
+      checkHints((await read(brief)) ?? '', brief),
+    ),
+    ...topic.decks.map((deck) => checkDeckFile(deck, topic, read, targets)),
+  ];
+  return (await Promise.all(checks)).flat();
+}
+
+async function markdownFiles(topic: Topic, root: string): Promise<string[]> {
+  const { interviews } = folders(root);
+  const names = (await entriesOf(interviews)).map(({ name }) => name);
+  return [
+    join(root, 'README.md'),
+    join(root, 'CONTRIBUTING.md'),
+    ...names.filter((name) => name.endsWith('.md')).map((name) => join(interviews, name)),
+    ...topic.lessons.map(({ file }) => file),
+    ...topic.katas.flatMap(({ files }) => [files.brief, files.walkthrough]),
+  ].filter(topic.includes);
+}
+
+async function checkDeckFile(
+  deck: DeckFile,
+  { lessons }: Topic,
+  read: Read,
+  { anchorsOf }: Targets,
+): Promise<Check[]> {
+  const text = (await read(deck.file)) ?? '';
+  const lesson = lessons.find(({ slug }) => slug === deck.slug);
+  const about = lesson && { lesson, anchors: await anchorsOf(lesson.file) };
+  return [checkFinished(text, deck.file), ...checkDeck(deck, text, about)];
+}

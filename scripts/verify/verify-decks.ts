@@ -1,0 +1,41 @@
+import { parseDeck } from '../../quiz/deck.ts';
+import type { DeckFile, Lesson } from '../content/catalog.ts';
+import { type Check, expectThat, problemIn } from './checks.ts';
+
+const FEWEST_CARDS = 10;
+
+/** The lesson that a deck asks about, and its anchors. */
+export interface DeckLesson {
+  readonly lesson: Lesson;
+  readonly anchors: ReadonlySet<string>;
+}
+
+/** Each card is valid, there are enough of them, and what they refer to is in the lesson. */
+export function checkDeck(
+  { file, slug }: DeckFile,
+  text: string,
+  about: DeckLesson | undefined,
+): Check[] {
+  const { deck, leftOut, problems } = parseDeck(text, file, slug);
+  const checks: Check[] = [{ file, problems }];
+  if (!deck) return checks;
+
+  const count = deck.cards.length + leftOut;
+  checks.push(
+    expectThat(count >= FEWEST_CARDS, file, `expected ${FEWEST_CARDS} cards or more, not ${count}`),
+  );
+  if (!about) return checks;
+
+  const { title } = about.lesson;
+  const dead = deck.cards.filter(({ section }) => section && !about.anchors.has(section));
+  checks.push(
+    expectThat(deck.title === title, file, `expected \`title\` to be the lesson's, "${title}"`, 1),
+    {
+      file,
+      problems: dead.map(({ id, line, section }) =>
+        problemIn(file, line, `${id}: the lesson has no heading with the anchor \`${section}\``),
+      ),
+    },
+  );
+  return checks;
+}

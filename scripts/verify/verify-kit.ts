@@ -1,0 +1,110 @@
+import { join } from 'node:path';
+import type { Moment } from '../content/attempts.ts';
+import type { Catalog, Kata } from '../content/catalog.ts';
+import type { Check } from './checks.ts';
+import { folders } from '../content/kit-layout.ts';
+import { cachedReader, type Read } from '../content/text-reader.ts';
+import { checkContent } from './verify-content.ts';
+import { type KataTexts, runTrials, stubIn, type TrialStats, trialsOf } from './verify-katas.ts';
+import { checkTypes } from './verify-snippets.ts';
+import { checkStub, type StubCheck } from './verify-stubs.ts';
+import type { Topic } from './verify-topic.ts';
+
+export interface Options extends Moment {
+  /** Write stubs that are not what they should be. */
+  readonly fix: boolean;
+  /** An answer in progress is a problem. */
+  readonly pristine: boolean;
+  readonly onProgress: (text: string) => void;
+}
+
+export interface Findings {
+  readonly checks: readonly Check[];
+  readonly stubs: readonly StubCheck[];
+  readonly trials: TrialStats;
+}
+
+/** Looks at everything in a topic. What is wrong with the content is a finding, never an error. */
+export async function verifyKit(
+  catalog: Catalog,
+  topic: Topic,
+  options: Options,
+): Promise<Findings> {
+  const { root } = catalog;
+  const read = cachedReader();
+  const katas = await Promise.all(topic.katas.map((kata) => readKata(kata, read)));
+  const stubs = await checkStubs(katas, options);
+
+  options.onProgress('the texts');
+  const content = await checkContent(catalog, topic, read);
+
+  const tried = katas.map(trialsOf);
+  const trials = tried.flatMap((each) => each.trials);
+  const [types, trialled] = await Promise.all([
+    checkAllTypes(topic, katas, root, read),
+    runTrials(trials, root, (done, of, slug) => {
+      options.onProgress(`${done} of ${of} runs of the specs · ${slug}`);
+    }),
+  ]);
+  return {
+    checks: [
+      ...content,
+      ...stubs.flatMap(({ checks }) => checks),
+      ...types,
+      ...tried.flatMap(({ checks }) => checks),
+      ...trialled.checks,
+    ],
+    stubs,
+    trials: trialled.stats,
+  };
+}
+
+async function readKata(kata: Kata, read: Read): Promise<KataTexts> {
+  const { files } = kata;
+  return {
+    kata,
+    spec: await read(files.spec),
+    solution: await read(files.solution),
+    anotherWay: await read(files.anotherWay),
+    walkthrough: await read(files.walkthrough),
+  };
+}
+
+async function checkStubs(katas: readonly KataTexts[], options: Options): Promise<StubCheck[]> {
+  return Promise.all(
+    katas.flatMap(({ kata, solution }) =>
+      solution === undefined ? [] : [checkStub(kata, solution, options)],
+    ),
+  );
+}
+
+async function checkAllTypes(
+  { lessons }: Topic,
+  katas: readonly KataTexts[],
+  root: string,
+  read: Read,
+): Promise<Check[]> {
+  const markdown = lessons.map(({ file }) => file);
+  const code = [join(folders(root).katas, 'virtual-time.ts')];
+  const stubs = new Map<string, { text: string; solution: string }>();
+  for (const { kata, solution } of katas) {
+    const { files } = kata;
+    markdown.push(files.walkthrough);
+    code.push(files.anotherWay);
+    if (solution === undefined) continue;
+    // While the marks are wrong, the solution stands in: whatever imports the stub still compiles.
+    stubs.set(files.stub, { text: stubIn(solution) ?? solution, solution: files.solution });
+    code.push(files.spec, files.solution);
+  }
+  const texts = { code: await textsOf(code, read), markdown: await textsOf(markdown, read) };
+  return checkTypes({ ...texts, stubs }, root);
+}
+
+async function textsOf(files: readonly string[], read: Read): Promise<Map<string, string>> {
+  const texts = new Map<string, string>();
+  for (const file of files) {
+    const text = await read(file);
+    if (text !== undefined) texts.set(file, text);
+  }
+  return texts;
+}
