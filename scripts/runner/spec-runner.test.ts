@@ -201,8 +201,8 @@ describe('the spec', () => {
     ['a syntax error', () => `${spec}(`, 'does not parse, line 68'],
     [
       'an import of nothing',
-      () => `import '../nothing.ts';\n${spec}`,
-      "Cannot find module '../nothing.ts'",
+      () => `import './nothing.ts';\n${spec}`,
+      "Cannot find module './nothing.ts'",
     ],
     ['nothing, not even a file', () => undefined, 'is missing'],
   ])('with %s in it is told to be changed', async (_, text, message) => {

@@ -75,7 +75,7 @@ export function ${name}(limit: number): () => boolean {
 
 function specText(name: string, slug: string): string {
   return `import { describe, expect, it } from 'vitest';
-import { ${name} } from '../${slug}.ts';
+import { ${name} } from './${slug}.ts';
 
 // TODO: a level per step, in the order in which a learner meets them; one property (fast-check) or more.
 // \`advance\` of ../virtual-time.ts is the only clock.
