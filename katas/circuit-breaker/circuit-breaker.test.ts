@@ -590,6 +590,17 @@ describe('4 · half-open: probes decide', () => {
     await second.ends();
     expect(breaker.state, 'both probes succeeded').toBe('closed');
   });
+
+  it('gives back the slot of that probe alone, while others are out', async () => {
+    const breaker = breakerWith({ probes: 3 });
+    await openAndCoolDown(breaker);
+    const probes = [await slowCall(breaker), await slowCall(breaker)];
+    await call(breaker, declined());
+    probes.push(await slowCall(breaker));
+    await expectRefused(breaker, 'three probes are out; a fourth was declined before');
+    for (const { ends } of probes) await ends();
+    expect(breaker.state, 'the three probes succeeded').toBe('closed');
+  });
 });
 
 describe('5 · what began earlier changes nothing later', () => {
