@@ -1060,7 +1060,7 @@ describe('7 · whatever happens', () => {
       fc.asyncProperty(breakers, histories(), (given, history) =>
         fc.asyncModelRun(() => startOf(given), history),
       ),
-      { seed: 20_261_122, numRuns: 100 },
+      { seed: 20_261_122, numRuns: 60 },
     );
   });
 
@@ -1078,7 +1078,7 @@ describe('7 · whatever happens', () => {
           'every call has ended, a cooldown has passed, and every probe has succeeded',
         ).toBe('closed');
       }),
-      { seed: 20_261_122, numRuns: 30 },
+      { seed: 20_261_122, numRuns: 20 },
     );
   });
 });
