@@ -77,8 +77,9 @@ const CAUGHT_BY = /^Caught by:[ \t]*(`+)[ \t]?(.+?)[ \t]?\1[ \t]*$/m;
  */
 export function applyMisconception(solution: string, misconception: Misconception): string {
   const { diff, replacesFile } = misconception;
-  const changed = replacesFile ? diff : hunksOf(diff).reduce(applyHunk, solution);
-  if (changed === solution) {
+  const text = solution.replaceAll('\r\n', '\n');
+  const changed = replacesFile ? diff : hunksOf(diff).reduce(applyHunk, text);
+  if (changed === text) {
     throw new KitError('the diff changes nothing: add lines that start with `-` or `+`');
   }
   return changed;

@@ -250,6 +250,15 @@ it('the kit may be in any folder, among files that Vite would read', async () =>
   }
 });
 
+it.each(['#', '%'])('refuses a kit in a folder with %s, which Vite cannot read', async (sign) => {
+  const root = await mkdtemp(join(tmpdir(), `half-open-${sign}`));
+  try {
+    expect(() => createSpecRunner({ root })).toThrow(`Vite cannot read paths with "${sign}"`);
+  } finally {
+    await rm(root, { recursive: true });
+  }
+});
+
 async function withSpec(text: string | undefined, task: () => Promise<void>): Promise<void> {
   const path = file('katas/quota/quota.test.ts');
   try {

@@ -1,3 +1,5 @@
+import { realpathSync } from 'node:fs';
+import { KitError } from '../../quiz/problem.ts';
 import { startSpecChild } from './spec-child.ts';
 import type { Candidate } from './spec-notes.ts';
 import { runOnce } from './spec-run.ts';
@@ -19,6 +21,7 @@ export interface SpecRunner {
  */
 export function createSpecRunner(options: { root: string; timeoutMs?: number }): SpecRunner {
   const { root, timeoutMs = 10_000 } = options;
+  refuseOddPath(realpathSync(root));
   const start = () => startSpecChild(root, Math.min(1_000, timeoutMs / 10));
   let child = start();
   let isRunning = false;
@@ -48,4 +51,14 @@ export function createSpecRunner(options: { root: string; timeoutMs?: number }):
       await child.kill();
     },
   };
+}
+
+/** Vite reads paths as addresses, in which these signs mean something else. */
+function refuseOddPath(realRoot: string): void {
+  const [sign] = /[#?%]/.exec(realRoot) ?? [];
+  if (sign === undefined) return;
+  throw new KitError(
+    `Specs cannot run in ${realRoot}: Vite cannot read paths with "${sign}". ` +
+      'Move the kit into a folder without that sign.',
+  );
 }
