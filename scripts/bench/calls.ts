@@ -20,7 +20,7 @@ export const callsMeasure: Measure = {
         'each sample in a process of its own: warm-up, then batches, each call awaited, garbage collected before each batch; the lower quartile of the batches counts',
         'closed: the task is an async function that returns a string',
         'open: after five failures, with no end of the cooldown in sight; the caller catches the error. Most of the time goes into the stack of that error, in all of them alike',
-        'the rule is five failures in a row, and nothing else is switched on. opossum has no such rule: more than half of five calls or more in ten seconds; its time-out, percentiles and snapshots are off, its counters cannot be',
+        'the rule is five failures in a row, and nothing else is switched on. opossum has no such rule: more than half of five calls or more in ten seconds; its timeout, percentiles and snapshots are off, its counters cannot be',
       ],
     };
 

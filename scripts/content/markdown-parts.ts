@@ -67,6 +67,18 @@ export function sectionsOf(markdown: string, depth: number, firstLine = 1): Sect
     });
 }
 
+/** The `##` section of that title, if there is one, and the text without it. */
+export function cutSection(
+  markdown: string,
+  title: string,
+): { readonly section?: Section; readonly rest: string } {
+  const section = sectionsOf(markdown, 2).find((each) => each.title === title);
+  if (!section) return { rest: markdown };
+  const lines = markdown.split('\n');
+  lines.splice(section.line - 1, 1 + section.body.split('\n').length);
+  return { section, rest: lines.join('\n') };
+}
+
 interface Heading {
   readonly depth: number;
   readonly title: string;
