@@ -1,64 +1,59 @@
 import { fileURLToPath } from 'node:url';
+import { callBenches } from './calls/benches.ts';
+import { BARE, type CallBench, type Scene, SOLUTION } from './calls/scene.ts';
 import { runNode } from './child.ts';
-import { contestant, type Finding, type Measure, type Place, sampleInTurn } from './measure.ts';
+import { contestant, type Contestant, type Measure, type Ratio, sampleInTurn } from './measure.ts';
 import { spreadOf } from './statistics.ts';
 
-const PROGRAM = fileURLToPath(new URL('breaker-calls.ts', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('calls/cost.ts', import.meta.url));
 
-export const callsMeasure: Measure = {
-  name: 'calls',
-  title: 'what a call through a circuit breaker costs',
-  async run({ root, signal }: Place): Promise<Finding> {
-    const closed = contestantsWhen('closed');
-    const open = contestantsWhen('open');
-    const bare = caller('no breaker', 'bare', 'closed');
-    await sampleInTurn([...all(closed), bare, ...all(open)], { rounds: 5, signal });
-    return {
-      contestants: [...all(closed), bare, ...all(open)],
-      ratios: [...ratiosIn(closed), ...ratiosIn(open)],
-      notes: [
-        'each sample in a process of its own: warm-up, then batches, each call awaited, garbage collected before each batch; the lower quartile of the batches counts',
-        'closed: the task is an async function that returns a string',
-        'open: after five failures, with no end of the cooldown in sight; the caller catches the error. Most of the time goes into the stack of that error, in all of them alike',
-        'the rule is five failures in a row, and nothing else is switched on. opossum has no such rule: more than half of five calls or more in ten seconds; its timeout, percentiles and snapshots are off, its counters cannot be',
-      ],
-    };
+/** One for each solution that is compared with libraries. */
+export const callMeasures: readonly Measure[] = Object.entries(callBenches).map(measureOf);
 
-    function contestantsWhen(state: 'closed' | 'open') {
+function measureOf([slug, { title, scenes, notes }]: [string, CallBench]): Measure {
+  return {
+    name: slug,
+    title,
+    async run({ root, signal }) {
+      const rivalries = scenes.map((scene) => ({ scene, contestants: contestantsIn(scene) }));
+      const contestants = rivalries.flatMap((each) => [...each.contestants.values()]);
+      await sampleInTurn(contestants, { rounds: 5, signal });
       return {
-        solution: caller(`solution, ${state}`, 'solution', state),
-        cockatiel: caller(`cockatiel, ${state}`, 'cockatiel', state),
-        opossum: caller(`opossum, ${state}`, 'opossum', state),
+        contestants,
+        ratios: rivalries.flatMap((each) => ratiosAmong(each.contestants)),
+        notes: [
+          'each sample in a process of its own: warm-up, then batches, each call awaited where it has a promise, garbage collected before each batch; the lower quartile of the batches counts',
+          ...notes,
+        ],
       };
-    }
 
-    function caller(name: string, subject: string, state: string) {
-      return contestant(name, 'ns', async () => {
-        const { stdout } = await runNode(
-          ['--expose-gc', '--import', 'tsx', PROGRAM, subject, state],
-          { cwd: root, signal },
+      function contestantsIn(scene: Scene): Map<string, Contestant> {
+        const subjects = Object.keys(scene.subjects);
+        return new Map(
+          subjects.map((subject) => [
+            subject,
+            contestant(`${subject}, ${scene.name}`, 'ns', async () => {
+              const { stdout } = await runNode(
+                ['--expose-gc', '--import', 'tsx', PROGRAM, slug, scene.name, subject],
+                { cwd: root, signal },
+              );
+              return Number(stdout);
+            }),
+          ]),
         );
-        return Number(stdout);
-      });
-    }
-  },
-};
-
-type Contestants = Readonly<
-  Record<'solution' | 'cockatiel' | 'opossum', ReturnType<typeof contestant>>
->;
-
-function all({ solution, cockatiel, opossum }: Contestants) {
-  return [solution, cockatiel, opossum];
+      }
+    },
+  };
 }
 
-/** The aim is to be no slower than the faster library. */
-function ratiosIn({ solution, cockatiel, opossum }: Contestants) {
-  const medianOf = ({ samples }: typeof solution) => spreadOf(samples).median;
-  const [faster, slower] =
-    medianOf(cockatiel) <= medianOf(opossum) ? [cockatiel, opossum] : [opossum, cockatiel];
-  return [
-    { ours: solution, theirs: faster, aim: 1 },
-    { ours: solution, theirs: slower },
-  ];
+/** The aim is to be no slower than the fastest library. */
+function ratiosAmong(contestants: ReadonlyMap<string, Contestant>): Ratio[] {
+  const ours = contestants.get(SOLUTION);
+  if (!ours) throw new Error('There is no solution to compare.');
+  const medianOf = ({ samples }: Contestant) => spreadOf(samples).median;
+  return [...contestants]
+    .filter(([subject]) => subject !== SOLUTION && subject !== BARE)
+    .map(([, theirs]) => theirs)
+    .toSorted((a, b) => medianOf(a) - medianOf(b))
+    .map((theirs, place) => (place === 0 ? { ours, theirs, aim: 1 } : { ours, theirs }));
 }
