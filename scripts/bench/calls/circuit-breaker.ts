@@ -1,4 +1,4 @@
-import { awaiting, BARE, type CallBench, type Scene, SOLUTION, type Turn } from './scene.ts';
+import { awaiting, BARE, type CallBench, sceneOf, SOLUTION, type Turn } from './scene.ts';
 
 const FAILURES = 5;
 const HOUR_MS = 3_600_000;
@@ -43,10 +43,10 @@ const receipt: Task = async () => 'receipt';
 export const circuitBreaker: CallBench = {
   title: 'what a call through a circuit breaker costs',
   scenes: [
-    sceneOf('closed', async (call) => awaiting(() => call(receipt)), {
+    sceneOf('closed', breakers, async (call) => awaiting(() => call(receipt)), {
       [BARE]: async () => awaiting(receipt),
     }),
-    sceneOf('open', whenOpen),
+    sceneOf('open', breakers, whenOpen),
   ],
   notes: [
     'closed: the task is an async function that returns a string',
@@ -54,18 +54,6 @@ export const circuitBreaker: CallBench = {
     'the rule is five failures in a row, and nothing else is switched on. opossum has no such rule: more than half of five calls or more in ten seconds; its timeout, percentiles and snapshots are off, its counters cannot be',
   ],
 };
-
-function sceneOf(
-  name: string,
-  turnOf: (call: Call) => Promise<Turn>,
-  others: Scene['subjects'] = {},
-): Scene {
-  const subjects = Object.entries(breakers).map(([subject, create]) => [
-    subject,
-    async () => turnOf(await create()),
-  ]);
-  return { name, subjects: { ...Object.fromEntries(subjects), ...others } };
-}
 
 async function whenOpen(call: Call): Promise<Turn> {
   const outage = async () => {

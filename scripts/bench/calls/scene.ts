@@ -29,3 +29,17 @@ export function awaiting(call: () => Promise<unknown>): Turn {
     for (let made = 0; made < calls; made += 1) await call();
   };
 }
+
+/** A scene in which each of `contestants` is put to the same use; `others` take part as they are. */
+export function sceneOf<T>(
+  name: string,
+  contestants: Readonly<Record<string, () => Promise<T>>>,
+  use: (contestant: T) => Turn | Promise<Turn>,
+  others: Subjects = {},
+): Scene {
+  const subjects = Object.entries(contestants).map(([subject, create]) => [
+    subject,
+    async () => use(await create()),
+  ]);
+  return { name, subjects: { ...Object.fromEntries(subjects), ...others } };
+}
