@@ -133,6 +133,24 @@ describe('virtual time', () => {
     expect(either.aborted).toBe(true);
   });
 
+  it.each<[string, (signal: AbortSignal) => Promise<unknown>]>([
+    ['setTimeout', (signal) => timersPromises.setTimeout(100, undefined, { signal })],
+    ['setImmediate', (signal) => timersPromises.setImmediate(undefined, { signal })],
+    ['setInterval', (signal) => timersPromises.setInterval(100, undefined, { signal }).next()],
+    ['scheduler.wait', (signal) => timersPromises.scheduler.wait(100, { signal })],
+  ])(
+    'ends an aborted %s of node:timers/promises with an AbortError, as Node does',
+    async (_, wait) => {
+      const caller = new AbortController();
+      const ended = wait(caller.signal).catch((error: unknown) => error);
+      const reason = new Error('the user has left');
+      caller.abort(reason);
+      await settle();
+      expect(await ended).toMatchObject({ name: 'AbortError', code: 'ABORT_ERR', cause: reason });
+      expect(pendingTimers()).toBe(0);
+    },
+  );
+
   it('says so when a timer sets itself for ever', async () => {
     let endless = true;
     const again = () => {

@@ -52,10 +52,38 @@ AbortSignal.timeout = (ms) => {
   }, ms);
   return controller.signal;
 };
+// As Node does, a wait that is called off ends with an AbortError, whose cause is the signal's reason: the library ends
+// it with the reason itself.
+const { setTimeout: wait, setImmediate: turn, setInterval: tick } = timersPromises;
+timersPromises.setTimeout = (ms, value, options) =>
+  endingAsInNode(wait(ms, value, options), options?.signal);
+timersPromises.setImmediate = (value, options) =>
+  endingAsInNode(turn(value, options), options?.signal);
+timersPromises.setInterval = async function* (ms, value, options) {
+  try {
+    yield* tick(ms, value, options);
+  } catch (error) {
+    throw asNodeSays(error, options?.signal);
+  }
+};
 timersPromises.scheduler.wait = (ms, options) => timersPromises.setTimeout(ms, undefined, options);
 timersPromises.scheduler.yield = () => timersPromises.setImmediate(undefined);
 process.uptime = () => performance.now() / 1_000;
 syncBuiltinESMExports();
+
+async function endingAsInNode<T>(waiting: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  try {
+    return await waiting;
+  } catch (error) {
+    throw asNodeSays(error, signal);
+  }
+}
+
+function asNodeSays(error: unknown, signal: AbortSignal | undefined): unknown {
+  if (!signal?.aborted) return error;
+  const aborted = new Error('The operation was aborted', { cause: signal.reason });
+  return Object.assign(aborted, { name: 'AbortError', code: 'ABORT_ERR' });
+}
 
 /** Lets everything happen that needs no time to pass. */
 export function settle(): Promise<void> {
