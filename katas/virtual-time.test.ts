@@ -111,6 +111,21 @@ describe('virtual time', () => {
     expect(fired).toBe(true);
   });
 
+  it('moves on by more than a timer can hold', async () => {
+    const start = performance.now();
+    let fired = false;
+    const timer = setTimeout(
+      () => {
+        fired = true;
+      },
+      2 ** 31 - 1,
+    );
+    setTimeout(() => clearTimeout(timer), 1_000);
+    await advance(90 * 24 * 3_600_000);
+    expect(performance.now() - start).toBe(90 * 24 * 3_600_000);
+    expect(fired).toBe(false);
+  });
+
   it('steps the wall clock alone', async () => {
     const wall = Date.now();
     const monotonic = performance.now();
