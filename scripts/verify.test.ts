@@ -90,6 +90,15 @@ it(
   LONG,
 );
 
+it('lets a lesson that is looked at alone use the kata of another', async () => {
+  const lesson = await readFile(join(root, 'lessons/10-quota.md'), 'utf8');
+  await writeFile(join(root, 'lessons/20-queue.md'), lesson.replace('quota.take()', 'quota.tak()'));
+  const { printed } = await run({}, ['queue']);
+  expect(printed).toContain(
+    "lessons/20-queue.md:26 TS2551: Property 'tak' does not exist on type 'Quota'. Did you mean 'take'?",
+  );
+});
+
 it('takes one topic at most', async () => {
   await expect(run({}, ['quota', 'quota'])).rejects.toThrow('Name one topic, or none for all.');
   await expect(run({}, ['qota'])).rejects.toThrow(

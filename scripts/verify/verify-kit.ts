@@ -41,7 +41,7 @@ export async function verifyKit(
   const tried = katas.map(trialsOf);
   const trials = tried.flatMap((each) => each.trials);
   const [types, trialled] = await Promise.all([
-    checkAllTypes(topic, katas, root, read),
+    checkAllTypes(catalog, topic, katas, read),
     runTrials(trials, root, (done, of, slug) => {
       options.onProgress(`${done} of ${of} runs of the specs · ${slug}`);
     }),
@@ -79,9 +79,9 @@ async function checkStubs(katas: readonly KataTexts[], options: Options): Promis
 }
 
 async function checkAllTypes(
+  { root, katas: all }: Catalog,
   { lessons }: Topic,
   katas: readonly KataTexts[],
-  root: string,
   read: Read,
 ): Promise<Check[]> {
   const markdown = lessons.map(({ file }) => file);
@@ -97,7 +97,17 @@ async function checkAllTypes(
     code.push(files.spec, files.solution);
   }
   const texts = { code: await textsOf(code, read), markdown: await textsOf(markdown, read) };
-  return checkTypes({ ...texts, stubs }, root);
+  return checkTypes({ ...texts, stubs, neighbors: await stubsOf(all, read) }, root);
+}
+
+/** A lesson may import any kata, also when it is looked at alone. */
+async function stubsOf(katas: readonly Kata[], read: Read): Promise<Map<string, string>> {
+  const stubs = new Map<string, string>();
+  for (const { files } of katas) {
+    const solution = await read(files.solution);
+    if (solution !== undefined) stubs.set(files.stub, stubIn(solution) ?? solution);
+  }
+  return stubs;
 }
 
 async function textsOf(files: readonly string[], read: Read): Promise<Map<string, string>> {

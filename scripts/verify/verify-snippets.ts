@@ -11,11 +11,13 @@ export interface Sources {
   readonly stubs: ReadonlyMap<string, { readonly text: string; readonly solution: string }>;
   /** Text by file: lessons and walkthroughs. */
   readonly markdown: ReadonlyMap<string, string>;
+  /** Text by file: what may be imported, and is judged elsewhere. */
+  readonly neighbors: ReadonlyMap<string, string>;
 }
 
 /** Code type-checks, and so does each `ts` block of the Markdown, as a module that stands in its folder. */
 export async function checkTypes(sources: Sources, root: string): Promise<Check[]> {
-  const { code, stubs, markdown } = sources;
+  const { code, stubs, markdown, neighbors } = sources;
   const pathOf = (file: string) => shownPath(file, root);
   const checked = new Map<string, { file: string; text: string; isStub?: boolean }>();
   for (const [file, text] of code) checked.set(pathOf(file), { file, text });
@@ -30,10 +32,9 @@ export async function checkTypes(sources: Sources, root: string): Promise<Check[
     }
   }
 
-  const problems = await typeCheck(
-    new Map([...checked].map(([path, { text }]) => [path, text])),
-    root,
-  );
+  const texts = new Map([...neighbors].map(([file, text]) => [pathOf(file), text]));
+  for (const [path, { text }] of checked) texts.set(path, text);
+  const problems = await typeCheck(texts, root);
   return [...checked].map(([path, { file, isStub }]) => ({
     file,
     problems: problems
