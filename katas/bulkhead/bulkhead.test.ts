@@ -86,7 +86,11 @@ class Tills {
   most = 0;
 
   constructor(bulkhead: Bulkhead) {
-    if (typeof bulkhead?.run !== 'function') expect.fail(`no bulkhead, but a ${typeof bulkhead}`);
+    if (typeof bulkhead?.run !== 'function') {
+      expect.fail(
+        `in place of a bulkhead came ${bulkhead === undefined ? 'nothing' : `a thing (${typeof bulkhead}) without \`run\``}`,
+      );
+    }
     this.bulkhead = bulkhead;
     allTills.push(this);
   }
@@ -242,7 +246,8 @@ async function turns(count: number): Promise<void> {
 const MOST_TURNS = 12;
 
 function later(turn: number): string {
-  return turn === 0 ? 'in the very same step' : `${turn} turns of the promise queue later`;
+  if (turn === 0) return 'in the very same step';
+  return `${turn} ${turn === 1 ? 'turn' : 'turns'} of the promise queue later`;
 }
 
 function listenersOn(signal: AbortSignal): number {
@@ -252,14 +257,14 @@ function listenersOn(signal: AbortSignal): number {
 /** As query builders make them: no promise, but awaited like one. The query is sent when `then` is called. */
 class Query implements PromiseLike<unknown> {
   sent = 0;
-  readonly #answer: Promise<unknown>;
-  constructor(answer: Promise<unknown>) {
-    this.#answer = answer;
+  readonly #ask: () => Promise<unknown>;
+  constructor(ask: () => Promise<unknown>) {
+    this.#ask = ask;
   }
   // oxlint-disable-next-line unicorn/no-thenable
   readonly then: PromiseLike<unknown>['then'] = (onValue, onError) => {
     this.sent += 1;
-    return this.#answer.then(onValue, onError);
+    return this.#ask().then(onValue, onError);
   };
 }
 
@@ -316,9 +321,9 @@ describe('1 · permits: so many at once, no more', () => {
 
   it('takes a task that returns anything with a then', async () => {
     const tills = tillsWith({ permits: 2, queue: 0 });
-    const answered = new Query(Promise.resolve(POINTS));
+    const answered = new Query(() => Promise.resolve(POINTS));
     const error = outage();
-    const failed = new Query(Promise.reject(error));
+    const failed = new Query(() => Promise.reject(error));
     const calls = [tills.callFor(() => answered), tills.callFor(() => failed)];
     await settle();
     expect(calls[0]?.answer, 'the query answered').toEqual({ value: POINTS });
@@ -451,8 +456,8 @@ describe('2 · every permit comes back', () => {
     ],
     ['returns a plain value', () => 42],
     ['returns nothing', () => undefined],
-    ['returns a query that fails', () => new Query(Promise.reject(outage()))],
-    ['returns a query that answers', () => new Query(Promise.resolve(POINTS))],
+    ['returns a query that fails', () => new Query(() => Promise.reject(outage()))],
+    ['returns a query that answers', () => new Query(() => Promise.resolve(POINTS))],
   ])('gives the permit back when the task %s', async (what, task) => {
     const tills = tillsWith({ permits: 2, queue: 0 });
     for (let round = 1; round <= 5; round += 1) {
@@ -469,7 +474,7 @@ describe('2 · every permit comes back', () => {
     const answer = new Promise((resolve) => {
       answers = resolve;
     });
-    tills.callFor(() => new Query(answer));
+    tills.callFor(() => new Query(() => answer));
     await advance(5_000);
     expectFates(
       [await tills.call()],
@@ -479,6 +484,27 @@ describe('2 · every permit comes back', () => {
     answers(POINTS);
     await settle();
     await expectAllPermitsFree(tills, 1, 'it has answered');
+  });
+
+  it.each<[string, (answers: () => void, fails: () => void) => void]>([
+    ['answers twice', (answers) => [answers(), answers()]],
+    ['fails twice', (_, fails) => [fails(), fails()]],
+    ['answers, then fails', (answers, fails) => [answers(), fails()]],
+  ])('gives back one permit for a query that %s', async (what, misbehave) => {
+    const tills = tillsWith({ permits: 2, queue: 0 });
+    await tills.call();
+    tills.callFor(() => ({
+      // oxlint-disable-next-line unicorn/no-thenable
+      then: (onValue: (value: unknown) => void, onError: (error: unknown) => void) =>
+        misbehave(
+          () => onValue(POINTS),
+          () => onError(outage()),
+        ),
+    }));
+    await settle();
+    const because = `of two permits a task holds one; the other was held by a query that ${what}`;
+    expectCounters(tills, { running: 1, queued: 0 }, because);
+    expectFates(await tills.queueUp(2), ['running', 'refused: full'], because);
   });
 
   it('gives back one permit for one task, no more', async () => {
@@ -683,6 +709,19 @@ describe('3 · the line', () => {
     await expectAllPermitsFree(tills, 1, 'all have ended');
   });
 
+  it('runs a task once for each call, also when calls share it', async () => {
+    const { bulkhead } = tillsWith({ permits: 2, queue: 1 });
+    let begun = 0;
+    const countUp = () => Promise.resolve((begun += 1));
+    const answers: unknown[] = [];
+    const note = (answer: unknown) => answers.push(answer);
+    for (let i = 0; i < 3; i += 1) void bulkhead.run(countUp).then(note, note);
+    await settle();
+    expect(answers, 'three calls with the same function, which counts how often it runs').toEqual([
+      1, 2, 3,
+    ]);
+  });
+
   it('goes on when tasks that have waited throw at once', async () => {
     const tills = tillsWith({ permits: 1, queue: 9 });
     const running = await tills.call();
@@ -712,6 +751,8 @@ describe('3 · the line', () => {
     const waiting = await tills.call();
     await advance(600_000);
     expectFates([running, waiting], ['running', 'waiting'], 'a task that takes ten minutes');
+    await advance(26 * 24 * 3_600_000);
+    expectFates([running, waiting], ['running', 'waiting'], 'a task that takes 26 days');
     await running.ends();
     expectFates([waiting], ['running'], 'it has ended');
   });
@@ -1071,6 +1112,28 @@ describe('5 · giving up', () => {
     }
   });
 
+  it('begins no task whose signal was aborted by the task before', async () => {
+    const tills = tillsWith({ permits: 2, queue: 2 });
+    const running = await tills.queueUp(2);
+    for (const others of [running, []]) {
+      const controller = new AbortController();
+      const first = tills.callFor(() => controller.abort());
+      const second = tills.callNow(controller.signal);
+      if (others.length > 0) await settle();
+      for (const call of others) call.end();
+      await settle();
+      const when =
+        others.length > 0 ? 'two permits came back in one instant' : 'two permits were free';
+      expectFates(
+        [second],
+        ['gave up'],
+        `${when}; the first task, as it began, aborted the signal of the second`,
+      );
+      expect(first.begun, `${when}: how often the first task has run`).toBe(1);
+      await expectAllPermitsFree(tills, 2, `${when}, and one call has given up`);
+    }
+  });
+
   it('passes a permit on that comes back just after the first in line has hung up', async () => {
     for (let turn = 0; turn <= MOST_TURNS; turn += 1) {
       const tills = tillsWith({ permits: 1, queue: 2 });
@@ -1359,13 +1422,24 @@ describe('6 · compartments', () => {
     },
   );
 
+  it.each(['constructor', '__proto__'])(
+    'takes the options of a name like any other: "%s"',
+    async (name) => {
+      const own = Object.fromEntries([[name, { permits: 3, queue: 0 }]]);
+      const bulkheads = createBulkheads({ permits: 1, queue: 0 }, own);
+      await expectAllPermitsFree(tillsOf(bulkheads.for(name)), 3, `\`own\` gives ${name} three`);
+      await expectAllPermitsFree(tillsOf(bulkheads.for('points')), 1, 'the defaults give one');
+    },
+  );
+
   it('takes names as they are', async () => {
     const bulkheads = createBulkheads({ permits: 1, queue: 0 });
-    for (const name of ['points', 'Points', 'points ', 'points-eu']) {
+    // The last two look the same, and are not.
+    for (const name of ['points', 'Points', 'points ', 'points-eu', 'caf\u00e9', 'cafe\u0301']) {
       expectFates(
         [await tillsOf(bulkheads.for(name)).call()],
         ['running'],
-        `"${name}": so far, only services of other names were called`,
+        `"${name}" (${name.length} characters): so far, only services of other names were called`,
       );
     }
   });
@@ -1412,28 +1486,23 @@ describe('7 · whatever happens', () => {
 
   it('keeps its word in whatever order things happen in one instant', async () => {
     await fc.assert(
-      fc.asyncProperty(
-        crowded,
-        fc.scheduler(),
-        fc.array(anyHappening(), { minLength: 1, maxLength: 8 }),
-        async (given, scheduler, events) => {
-          const tills = tillsWith(given.options);
-          const crowd = new Crowd(tills, given);
-          await crowd.fillUp();
-          for (const event of events) {
-            void scheduler
-              .schedule(Promise.resolve(), event.toString())
-              .then(() => crowd.meets(event));
-          }
-          // In one instant: none of them waits for what another sets off.
-          for (const _ of events) void scheduler.waitOne();
-          await settle();
-          crowd.check();
-          await tills.closeUp();
-          await crowd.checkWhenIdle();
-          await closeAll();
-        },
-      ),
+      fc.asyncProperty(crowded, anyInstant(), async (given, { scheduler, events }) => {
+        const tills = tillsWith(given.options);
+        const crowd = new Crowd(tills, given);
+        await crowd.fillUp();
+        for (const event of events) {
+          void scheduler
+            .schedule(Promise.resolve(), event.toString())
+            .then(() => crowd.meets(event));
+        }
+        // In one instant: none of them waits for what another sets off.
+        for (const _ of events) void scheduler.waitOne();
+        await settle();
+        crowd.check();
+        await tills.closeUp();
+        await crowd.checkWhenIdle();
+        await closeAll();
+      }),
       { seed: SEED, numRuns: 60 },
     );
   });
@@ -1754,6 +1823,25 @@ function anyHappening(): fc.Arbitrary<Happening> {
       fc.nat(10),
     )
     .map(([what, nth, turn]) => new Happening(what, nth, turn));
+}
+
+class Instant {
+  readonly scheduler: fc.Scheduler;
+  readonly events: readonly Happening[];
+
+  constructor(scheduler: fc.Scheduler, events: readonly Happening[]) {
+    this.scheduler = scheduler;
+    this.events = events;
+  }
+
+  /** How fast-check prints it. */
+  [fc.toStringMethod] = () => `in one instant: ${this.events.join(', ')}`;
+}
+
+function anyInstant(): fc.Arbitrary<Instant> {
+  return fc
+    .tuple(fc.scheduler(), fc.array(anyHappening(), { minLength: 1, maxLength: 8 }))
+    .map(([scheduler, events]) => new Instant(scheduler, events));
 }
 
 /** Tills at a bulkhead whose permits and places are all taken, and what was promised to whom. */

@@ -570,6 +570,20 @@ describe('3 · the caller hangs up', () => {
     expectValue(search, '12 seats', 'the caller hung up after it had its answer');
   });
 
+  it.each(['older', 'younger'])('tells one of two calls when the %s has ended', async (ended) => {
+    const caller = new AbortController();
+    const deadline = createDeadline(BUDGET_MS, { signal: caller.signal });
+    const two = [await underWay(deadline), await underWay(deadline)];
+    const [quick, slow] = ended === 'older' ? two : two.toReversed();
+    await quick?.request.fails(outage());
+    caller.abort('left the page');
+    await settle();
+    const because = 'the caller hung up; a call beside this one ended before';
+    if (slow) expectError(slow.search, 'left the page', because);
+    if (slow) expectStopped(slow.request, because);
+    expectNoListener(caller.signal, 'both calls have ended');
+  });
+
   it('leaves nothing on a signal that sees many calls', async () => {
     const caller = new AbortController();
     const deadline = createDeadline(BUDGET_MS, { signal: caller.signal });
@@ -688,6 +702,19 @@ describe('4 · one budget for all calls', () => {
     expectExceeded(fares.search, 'the deadline has come for both calls');
   });
 
+  it.each(['older', 'younger'])('ends one of two calls when the %s has ended', async (ended) => {
+    const deadline = createDeadline(BUDGET_MS);
+    const two = [await underWay(deadline), await underWay(deadline)];
+    const [quick, slow] = ended === 'older' ? two : two.toReversed();
+    await advance(700);
+    await quick?.request.answers('12 seats');
+    await advance(BUDGET_MS - 700);
+    const because = 'the deadline has come; a call beside this one ended before';
+    if (slow) expectExceeded(slow.search, because);
+    if (slow) expectStopped(slow.request, because);
+    expectNoTimer('both calls have ended');
+  });
+
   it('calls nothing when nothing remains', async () => {
     const deadline = createDeadline(BUDGET_MS);
     const seats = new Seats();
@@ -734,6 +761,19 @@ describe('4 · one budget for all calls', () => {
       0,
     );
   });
+
+  it.each([2 ** 31, 30 * DAY_MS])(
+    'does not end a call early when its limit is longer than a timer can hold: %i ms',
+    async (limitMs) => {
+      const { search, request } = await underWay(createDeadline(365 * DAY_MS), { limitMs });
+      await advance(DAY_MS);
+      expectPending(search, 'a day after the start');
+      expectGoingOn(request, 'a day after the start');
+      await request.answers('12 seats');
+      expectValue(search, '12 seats', 'the seats service answered at last');
+      expectNoTimer('the work has ended');
+    },
+  );
 
   it('tells the work of its limit what it tells the caller', async () => {
     const { search, request } = await underWay(createDeadline(BUDGET_MS), { limitMs: 300 });
@@ -851,15 +891,15 @@ describe('4 · one budget for all calls', () => {
 describe('5 · the budget travels', () => {
   it('sends what remains, in whole milliseconds', async () => {
     const deadline = createDeadline(BUDGET_MS);
-    expect(deadline.header, 'right at the start').toBe('2000');
+    expect(deadline.header, 'right at the start: header').toBe('2000');
     await advance(750);
-    expect(deadline.header, '750 ms later').toBe('1250');
+    expect(deadline.header, '750 ms later: header').toBe('1250');
     await advance(1_249);
-    expect(deadline.header, '1 ms before the end').toBe('1');
+    expect(deadline.header, '1 ms before the end: header').toBe('1');
     await advance(1);
-    expect(deadline.header, 'at the end').toBe('0');
+    expect(deadline.header, 'at the end: header').toBe('0');
     await advance(10_000);
-    expect(deadline.header, '10 s after the end').toBe('0');
+    expect(deadline.header, '10 s after the end: header').toBe('0');
   });
 
   it.each([
@@ -869,12 +909,12 @@ describe('5 · the budget travels', () => {
     [0.9, '0'],
     [-3.5, '0'],
   ])('promises nothing that is not there: %d ms', (budgetMs, header) => {
-    expect(createDeadline(budgetMs).header, 'rounded down').toBe(header);
+    expect(createDeadline(budgetMs).header, 'the header is rounded down').toBe(header);
   });
 
   it('sends long budgets as well', () => {
-    expect(createDeadline(30 * DAY_MS).header, '30 days').toBe('2592000000');
-    expect(createDeadline(365 * DAY_MS).header, 'a year').toBe('31536000000');
+    expect(createDeadline(30 * DAY_MS).header, '30 days: header').toBe('2592000000');
+    expect(createDeadline(365 * DAY_MS).header, 'a year: header').toBe('31536000000');
   });
 
   it('does not send a point in time', async () => {
@@ -902,6 +942,18 @@ describe('5 · the budget travels', () => {
     expect(error.budgetMs, 'budgetMs of the error: what there was at the start').toBe(ms);
   });
 
+  it('takes as many digits as there are', () => {
+    for (const [value, ms] of [
+      ['125000', 125_000],
+      ['0250', 250],
+      ['86400000', DAY_MS],
+      ['2592000000', 30 * DAY_MS],
+    ] as const) {
+      const deadline = deadlineFromHeader(value, { maxMs: 365 * DAY_MS });
+      expectRemains(deadline, ms, `the header says ${value}, and maxMs is a year`);
+    }
+  });
+
   it('takes it on a machine whose wall clock is an hour off', async () => {
     const { header } = createDeadline(BUDGET_MS);
     stepWallClock(-3_600_000);
@@ -914,20 +966,24 @@ describe('5 · the budget travels', () => {
     const seats = new Seats();
     for (const value of ['0', '000']) {
       const deadline = deadlineFromHeader(value, { maxMs: BUDGET_MS });
-      expect(deadline.remainingMs, `the header says ${value}`).toBe(0);
+      expect(deadline.remainingMs, `the header says ${value}: remainingMs`).toBe(0);
       const search = await run(deadline, seats.ask);
       expectNotAsked(seats, `the header says ${value}`);
       expectExceeded(search, `the header says ${value}`);
     }
   });
 
-  it.each([500, 1_000, 30_000])('gives nobody more than %i ms', (maxMs) => {
+  it.each([500, 1_000, 30_000])('gives nobody more than %i ms', async (maxMs) => {
     for (const value of [String(maxMs + 1), '86400000', '9'.repeat(25), '9'.repeat(400)]) {
       const deadline = deadlineFromHeader(value, { maxMs });
       expectRemains(deadline, maxMs, `the header says ${value.slice(0, 30)}`);
     }
     const { remainingMs } = deadlineFromHeader(String(maxMs - 1), { maxMs });
     expect(remainingMs, 'a header below the maximum counts').toBeCloseTo(maxMs - 1, 0);
+    const { search } = await underWay(deadlineFromHeader('86400000', { maxMs }));
+    await advance(maxMs);
+    const error = expectExceeded(search, `the header says 86400000, and maxMs is ${maxMs}`);
+    expect(error.budgetMs, 'budgetMs of the error: what there was at the start').toBe(maxMs);
   });
 
   it.each([500, BUDGET_MS, 30_000])('gives %i ms when there is no header', async (maxMs) => {
@@ -955,14 +1011,17 @@ describe('5 · the budget travels', () => {
   });
 
   it('knows when its own caller hangs up', async () => {
-    const caller = new AbortController();
-    const deadline = deadlineFromHeader('1250', { maxMs: BUDGET_MS, signal: caller.signal });
-    const { search, request } = await underWay(deadline);
-    caller.abort('connection closed');
-    await settle();
-    expectError(search, 'connection closed', 'the caller hung up');
-    expectStopped(request, 'the caller hung up');
-    expectNoListener(caller.signal, 'the caller hung up');
+    for (const value of ['1250', '86400000', 'soon', undefined]) {
+      const because = `the header says ${value ?? 'nothing'}, and the caller hung up`;
+      const caller = new AbortController();
+      const deadline = deadlineFromHeader(value, { maxMs: BUDGET_MS, signal: caller.signal });
+      const { search, request } = await underWay(deadline);
+      caller.abort('connection closed');
+      await settle();
+      expectError(search, 'connection closed', because);
+      expectStopped(request, because);
+      expectNoListener(caller.signal, because);
+    }
   });
 
   it('shrinks from hop to hop', async () => {
@@ -1015,7 +1074,7 @@ describe('6 · a retry loop within the budget', () => {
     expectNoTimer('the third attempt succeeded');
   });
 
-  it.each([1, 2, 4])(
+  it.each([1, 2, 4, 25])(
     'makes %i attempts in all, and hands over the last error',
     async (attempts) => {
       const errors: Error[] = [];
@@ -1024,9 +1083,10 @@ describe('6 · a retry loop within the budget', () => {
         errors.push(error);
         return Promise.reject(error);
       };
-      const deadline = createDeadline(BUDGET_MS);
+      const deadline = createDeadline(45_000);
       const search = await retry(deadline, work, { attempts, pauseMs: 100 });
-      await advance(100 * (attempts - 1) + 5);
+      // Each pause may take 1 ms more.
+      await advance(101 * (attempts - 1) + 5);
       expect(errors.length, 'attempts, the first included').toBe(attempts);
       expectError(search, errors.at(-1), 'the last attempt failed: no pause after it');
       expectNoTimer('the last attempt failed');
@@ -1077,6 +1137,38 @@ describe('6 · a retry loop within the budget', () => {
     expect(attempts, 'attempts').toBe(3);
   });
 
+  it('takes an empty answer for an answer', async () => {
+    for (const empty of [undefined, null, 0, '', false]) {
+      const seats = new Seats();
+      const deadline = createDeadline(BUDGET_MS);
+      const search = await retry(deadline, seats.ask, { attempts: 3, pauseMs: 100 });
+      await seats.last.fails(outage());
+      await advance(101);
+      await seats.last.answers(empty);
+      const what = empty === '' ? "''" : String(empty);
+      expectValue(search, empty, `the second attempt succeeded, with ${what}`);
+      await advance(BUDGET_MS);
+      expect(seats.count, `the second attempt succeeded, with ${what}: attempts`).toBe(2);
+    }
+  });
+
+  it('gives each attempt a signal of its own', async () => {
+    const seats = new Seats();
+    const deadline = createDeadline(BUDGET_MS);
+    const search = await retry(deadline, seats.ask, { attempts: 3, pauseMs: 100 });
+    await seats.last.fails(outage());
+    await advance(101);
+    const [first, second] = seats.requests;
+    if (first?.signal === second?.signal) {
+      expect.fail(
+        'each attempt has a signal of its own, with a limit or without; two got the same',
+      );
+    }
+    await advance(BUDGET_MS);
+    expectExceeded(search, 'the second attempt ran into the deadline');
+    expectStopped(seats.last, 'the second attempt ran into the deadline');
+  });
+
   it.each([200, 300, 450])('gives each attempt a limit of %i ms', async (limitMs) => {
     const seats = new Seats();
     const deadline = createDeadline(BUDGET_MS);
@@ -1084,9 +1176,7 @@ describe('6 · a retry loop within the budget', () => {
     await advance(limitMs - 1);
     expectGoingOn(seats.last, `${limitMs - 1} ms of ${limitMs}`);
     await advance(1);
-    expect(seats.last.signal.aborted, `${limitMs} ms of ${limitMs}: the attempt is stopped`).toBe(
-      true,
-    );
+    expectStopped(seats.last, `${limitMs} ms of ${limitMs}`);
     expectPending(search, 'an attempt is left');
     await advance(101);
     expect(seats.count, 'an attempt that took too long is worth another: attempts').toBe(2);
@@ -1134,6 +1224,18 @@ describe('6 · a retry loop within the budget', () => {
     expectNoTimer('the caller has been told');
     await advance(10_000);
     expect(seats.count, 'no attempt after the deadline').toBe(made);
+  });
+
+  it('has the deadline go before the limit of an attempt that ends with it', async () => {
+    const deadline = createDeadline(900);
+    const seats = new Seats();
+    const options = { attempts: 3, pauseMs: 100, limitMs: 900 };
+    const search = await retry(deadline, seats.ask, options);
+    await advance(900);
+    const because = 'the limit of the attempt and the budget ended together';
+    expectExceeded(search, because);
+    expectSameReason(seats.last, search, because);
+    expectNoTimer(because);
   });
 
   it('tells an attempt why it was stopped', async () => {
@@ -1187,6 +1289,21 @@ describe('6 · a retry loop within the budget', () => {
     await seats.last.fails(error);
     expectError(search, error, '500 ms remain, and the pause is 500: nothing would remain');
     expectNoTimer('500 ms remain, and the pause is 500');
+  });
+
+  it('asks before each pause whether it fits', async () => {
+    const seats = new Seats();
+    const deadline = createDeadline(BUDGET_MS);
+    const search = await retry(deadline, seats.ask, { attempts: 5, pauseMs: 600 });
+    await advance(300);
+    await seats.last.fails(outage());
+    await advance(602);
+    expect(seats.count, 'the first pause did fit: attempts').toBe(2);
+    await advance(700);
+    const error = outage();
+    await seats.last.fails(error);
+    expectError(search, error, '400 ms remain after the second attempt, and the pause is 600');
+    expectNoTimer('400 ms remain after the second attempt, and the pause is 600');
   });
 
   it('begins a pause that leaves something', async () => {
@@ -1312,6 +1429,25 @@ describe('6 · a retry loop within the budget', () => {
     await fares.last.answers('1st class');
     expectValue(first, '12 seats', 'the third attempt of this loop succeeded');
     expectValue(second, '1st class', 'the third attempt of this loop succeeded');
+  });
+
+  it('pauses for each loop by itself', async () => {
+    const seats = new Seats();
+    const fares = new Seats();
+    const deadline = createDeadline(BUDGET_MS);
+    const first = await retry(deadline, seats.ask, { attempts: 3, pauseMs: 100 });
+    const second = await retry(deadline, fares.ask, { attempts: 3, pauseMs: 300 });
+    await seats.last.fails(outage());
+    await fares.last.fails(outage());
+    await advance(102);
+    expect(seats.count, 'two loops pause side by side, this one for 100 ms: attempts').toBe(2);
+    expect(fares.count, 'two loops pause side by side, this one for 300 ms: attempts').toBe(1);
+    await seats.last.answers('12 seats');
+    expectValue(first, '12 seats', 'the second attempt of this loop succeeded');
+    await advance(200);
+    expect(fares.count, 'the loop beside it has ended; its own pause is over: attempts').toBe(2);
+    await fares.last.answers('1st class');
+    expectValue(second, '1st class', 'the second attempt of this loop succeeded');
   });
 
   it('leaves nothing on a signal that sees many loops', async () => {

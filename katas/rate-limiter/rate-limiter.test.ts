@@ -8,6 +8,7 @@ import { createRateLimiter, type Decision, type RateLimiter } from './rate-limit
 const TWO_MINUTES_MS = 120_000;
 const QUARTER_HOUR_MS = 900_000;
 const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 
 /** Ten addresses a second for each firm, twenty at once: an empty bucket is full again after two seconds. */
 const AGREED = { ratePerSecond: 10, burst: 20 };
@@ -117,8 +118,10 @@ function expectInARow(limiter: RateLimiter, count: number, because: string, firm
   let granted = 0;
   while (granted <= count && call(limiter, firm).granted) granted += 1;
   if (granted === count) return;
+  const actual =
+    granted === 0 ? 'none was' : granted === 1 ? 'only one was' : `only ${granted} were`;
   expect.fail(
-    `${because}: ${callsGranted(count)} at this moment, and no more; ${granted > count ? 'more were' : `it was ${granted}`}`,
+    `${because}: ${callsGranted(count)} at this moment, and no more; ${granted > count ? 'more were' : actual}`,
   );
 }
 
@@ -203,9 +206,12 @@ describe('1 · a bucket for each firm', () => {
 
   it('takes any string for a name', () => {
     const names = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', '', ' ', 'null', '0'];
+    // Of these, two differ in how a letter is written, two in the last letter of many.
+    const alike = ['h\u00e4re', 'ha\u0308re', `${'x'.repeat(999)}y`, `${'x'.repeat(999)}z`];
     const limiter = limiterWith({ burst: 3 });
-    for (const name of [...names, '00', 'hare', 'Hare', 'HARE', 'häre', 'x'.repeat(999)]) {
-      expectInARow(limiter, 3, `the bucket of '${name}'`, name);
+    for (const name of [...names, '00', 'hare', 'Hare', 'HARE', ...alike]) {
+      const shown = name.length > 99 ? `${name.slice(0, 3)}…${name.at(-1)}` : name;
+      expectInARow(limiter, 3, `the bucket of '${shown}', a name of ${name.length} letters`, name);
     }
     for (const name of names) expectRefused(limiter, `the bucket of '${name}' is empty`, name);
   });
@@ -268,6 +274,17 @@ describe('2 · tokens flow in evenly', () => {
     expectInARow(limiter, 20, 'a quarter of an hour in which nobody called');
     await advance(QUARTER_HOUR_MS);
     expectInARow(limiter, 20, 'another quarter');
+  });
+
+  it('goes on for months', async () => {
+    // After 25 days, and again after 50, the milliseconds outgrow 32 bits.
+    const limiter = drained();
+    for (const days of [30, 60]) {
+      await advance(30 * DAY_MS);
+      expectInARow(limiter, 20, `the limiter is ${days} days old, and nobody called for 30`);
+      await advance(300);
+      expectInARow(limiter, 3, '300 ms after the burst was used up');
+    }
   });
 
   it('does not pay twice for the time of silence', async () => {
@@ -588,6 +605,18 @@ describe('5 · no fraction is lost', () => {
     expectWait(limiter, 1, '0.234567 tokens are left');
   });
 
+  it('does not drift when there is much in the bucket', async () => {
+    const limiter = limiterWith({ ratePerSecond: 0.7, burst: 1_000_000 });
+    expectGranted(limiter, 'a call for 400,000 of 1,000,000', 'Hare', 400_000);
+    for (let second = 1; second <= 250; second += 1) {
+      await advance(1_000);
+      expectGranted(limiter, `0.7 a second, one token taken in each; second ${second}`);
+    }
+    const because =
+      '600,000 tokens; since then 250 times 0.7 have flowed in, and 250 were taken: a call for the 599,925 that are left';
+    expectRemaining(limiter, 0, because, 'Hare', 599_925);
+  });
+
   it('is as exact with high rates', async () => {
     const limiter = limiterWith({ ratePerSecond: 10_000, burst: 1_000_000 });
     expectGranted(limiter, 'a call for all of 1,000,000', 'Hare', 1_000_000);
@@ -604,6 +633,21 @@ describe('5 · no fraction is lost', () => {
       });
     }
     expectGranted(limiter, 'asked four times in each of 100 milliseconds, which bring one token');
+  });
+
+  it('loses nothing between two milliseconds when it is granted', async () => {
+    const given = { ratePerSecond: 4_000, burst: 20 };
+    const limiter = limiterWith(given);
+    const paper = new Paper(given);
+    expectAsOnPaper(paper, limiter, 'Hare', 10);
+    for (; paper.nowMs < 50; paper.nowMs += 1) {
+      await aMillisecond(() => {
+        const because = `10 tokens, and four more in each millisecond; one is taken in each quarter of a millisecond, here millisecond ${paper.nowMs}`;
+        expectGranted(limiter, because);
+        paper.take('Hare', 1);
+      });
+    }
+    expectAsOnPaper(paper, limiter, 'Hare', 1);
   });
 });
 

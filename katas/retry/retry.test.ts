@@ -165,6 +165,12 @@ function inText(value: unknown): string {
   return value instanceof Error ? String(value) : (JSON.stringify(value) ?? 'undefined');
 }
 
+function expectNothingTold({ told }: Call, because: string): void {
+  const [first] = told;
+  if (!first) return;
+  expect.fail(`${because}, so onRetry hears nothing; it was told of ${first.waitMs} ms to wait`);
+}
+
 /** How long each wait was, from the end of a run to the beginning of the next. */
 function expectWaits({ runs, end }: Call, waitsMs: readonly number[], because: string): void {
   const ends = runs.map(({ endedAtMs }) => endedAtMs);
@@ -272,9 +278,9 @@ describe('1 · attempts are counted', () => {
     expectRuns(call, 3, 'two attempts failed, the third succeeded');
   });
 
-  it.each([1, 2, 3, 7])('attempts: %i counts the first one in', async (attempts) => {
+  it.each([1, 2, 3, 7, 25])('attempts: %i counts the first one in', async (attempts) => {
     const call = await run(
-      Array.from({ length: 20 }, () => fails(busy())),
+      Array.from({ length: 40 }, () => fails(busy())),
       { attempts },
     );
     expectRuns(call, attempts, `attempts: ${attempts}, and the depot is always busy`);
@@ -485,6 +491,18 @@ describe('3 · backs off with full jitter', () => {
     expect(waitsOf(500, 0), 'cap 0').toEqual([0, 0, 0, 0]);
   });
 
+  it('doubles as long as the cap allows', () => {
+    const waitsMs = [21, 27, 28, 40].map((n) => backoffMs(n, { baseMs: 1, capMs: 86_400_000 }));
+    expect(waitsMs, 'base 1, and the cap is a day: backoffMs(21), (27), (28), (40)').toEqual([
+      2 ** 19,
+      2 ** 25,
+      43_200_000,
+      43_200_000,
+    ]);
+    const waitMs = backoffMs(32, { baseMs: 1, capMs: 4_000_000_000 });
+    expect(waitMs, 'base 1, cap 4,000,000,000: the ceiling of retry 32 is 2 ** 31').toBe(2 ** 30);
+  });
+
   it('draws from nothing at all up to the ceiling', () => {
     const options = { baseMs: 1_000, capMs: 60_000 };
     draws(0, 0.25, 0.75, 0.999_999);
@@ -542,6 +560,20 @@ describe('3 · backs off with full jitter', () => {
     );
   });
 
+  it('waits for each call by itself', async () => {
+    const { signal } = new AbortController();
+    const options = [{ baseMs: 400 }, { baseMs: 1_000 }, { baseMs: 400, signal }];
+    const shared = [...options, { baseMs: 1_000, signal }, { baseMs: 2_000, signal }];
+    const calls = shared.map((each) => begin([fails(busy()), prints], each));
+    for (const [index, call] of calls.entries()) {
+      const { baseMs = 0 } = shared[index] ?? {};
+      await finished(call);
+      expectWaits(call, [baseMs / 2], `five calls side by side, this one with a base of ${baseMs}`);
+      expectValue(call, 'label', 'five calls side by side, each succeeds in its second attempt');
+    }
+    expectNothingLeft('five calls have ended', signal);
+  });
+
   it('waits before each attempt but the first', async () => {
     const call = await run([fails(busy()), fails(busy()), fails(busy()), prints], {
       baseMs: 1_000,
@@ -586,20 +618,31 @@ describe('3 · backs off with full jitter', () => {
   });
 
   it('tells of each wait before it', async () => {
-    draws(0.5, 0.25);
-    const errors = [busy(), noAnswer()];
+    draws(0.5, 0.25, 0);
+    const errors = [busy(), noAnswer(), busy()];
     const call = await run([...errors.map(fails), prints], { baseMs: 1_000, idempotent: true });
-    expect(call.told, 'what onRetry is told, and when: attempt, error, wait').toMatchObject([
-      { number: 1, error: errors[0], waitMs: 500, atMs: expect.closeTo(0, -1) },
-      { number: 2, error: errors[1], waitMs: 500, atMs: expect.closeTo(500, -1) },
+    // After 0, 500 and 1,000 ms.
+    const told = call.told.map(
+      ({ number, waitMs, atMs }) =>
+        `attempt ${number} failed, ${waitMs} ms to wait, told after ${Math.round(atMs / 100) * 100} ms`,
+    );
+    expect(told, 'what onRetry is told, and when; a wait of 0 ms is one, too').toEqual([
+      'attempt 1 failed, 500 ms to wait, told after 0 ms',
+      'attempt 2 failed, 500 ms to wait, told after 500 ms',
+      'attempt 3 failed, 0 ms to wait, told after 1000 ms',
     ]);
-    expect(call.told[0]?.error, 'onRetry needs the very error').toBe(errors[0]);
+    for (const [index, error] of errors.entries()) {
+      const got = call.told[index]?.error;
+      if (got === error) continue;
+      expect.fail(
+        `onRetry needs the very error of attempt ${index + 1}, ${inText(error)}, not ${inText(got)}`,
+      );
+    }
   });
 
   it('tells of nothing when no attempt follows', async () => {
     for (const steps of [[prints], [fails(taken())], [fails(noAnswer())]]) {
-      const { told } = await run(steps);
-      expect(told, 'one attempt, and no other').toEqual([]);
+      expectNothingTold(await run(steps), 'one attempt, and no other');
     }
     const { told } = await run([fails(busy()), fails(busy())], { attempts: 2 });
     expect(told.length, 'two attempts of two failed: there is one wait, between them').toBe(1);
@@ -639,6 +682,21 @@ describe('4 · waits as long as it is told', () => {
         [seconds * 1_000 + 50],
         `Retry-After: a date in ${seconds} s, as HTTP has it`,
       );
+    }
+  });
+
+  it('takes a date in any month', async () => {
+    const aheadMs = Date.now() - performance.now();
+    try {
+      for (let month = 0; month < 12; month += 1) {
+        stepWallClock(Date.UTC(2027, month, 5, 9) - Date.now());
+        const value = httpDate(30_000);
+        const call = begin([fails(busy(value)), prints]);
+        await advance(31_000);
+        expectWaits(call, [30_050], `Retry-After: ${value}, which is in 30 s`);
+      }
+    } finally {
+      stepWallClock(performance.now() + aheadMs - Date.now());
     }
   });
 
@@ -702,10 +760,11 @@ describe('4 · waits as long as it is told', () => {
     ];
     const names = ['Infinity', '-Infinity', 'NaN', 'null', 'soon', `${date} or so`];
     const otherDates = [soon.toISOString(), soon.toString(), soon.toDateString(), date.slice(5)];
+    const zones = ['+0000', 'UTC', 'Z', 'gmt'].map((zone) => date.replace('GMT', zone));
     const cutDates = [date.slice(0, -4), date.slice(0, 16), soon.toISOString().slice(0, 10)];
     const noDates = [`${date}+0100`, `from ${date}`, date.replace(/\d+:/, '25:')];
     const noTexts = [120, 0, Number.NaN, null, true, {}, ['120'], soon, soon.getTime()];
-    for (const value of [numbers, names, otherDates, cutDates, noDates, noTexts].flat()) {
+    for (const value of [numbers, names, otherDates, zones, cutDates, noDates, noTexts].flat()) {
       const call = begin([fails(busy(value)), prints]);
       await advance(60);
       expectWaits(
@@ -761,7 +820,7 @@ describe('4 · waits as long as it is told', () => {
       await settle();
       expectGaveUp(call, error, `Retry-After: ${value.slice(0, 40)}, too long for setTimeout`);
       expectRuns(call, 1, `Retry-After: ${value.slice(0, 40)}, too long for setTimeout`);
-      expect(call.told, 'there is no wait to tell of').toEqual([]);
+      expectNothingTold(call, 'no wait begins');
     }
     draws(0.648);
     const error = busy('2147483');
@@ -871,7 +930,7 @@ describe('5 · stops when the customer cancels', () => {
       await finished(call);
       expectRuns(call, 1, `cancelled during the attempt, which failed (${error.failure})`);
       expectGaveUp(call, left, `cancelled during the attempt, which failed (${error.failure})`);
-      expect(call.told, 'there is no wait to tell of').toEqual([]);
+      expectNothingTold(call, 'no wait begins');
     }
   });
 
@@ -904,15 +963,22 @@ describe('5 · stops when the customer cancels', () => {
   });
 
   it('notices when it is cancelled while it tells of the wait', async () => {
-    const left = new Error('the customer has left');
-    const controller = new AbortController();
-    const { signal } = controller;
-    const onRetry = () => controller.abort(left);
-    const call = begin([fails(busy('60')), prints], { signal, onRetry });
-    await settle();
-    expectError(call, left, 'onRetry() has cancelled: a listener added later is never called');
-    expectRuns(call, 1, 'onRetry() has cancelled');
-    expectNothingLeft('onRetry() has cancelled', signal);
+    for (const [baseMs, retryAfter] of [
+      [100, '60'],
+      [100, undefined],
+      [0, undefined],
+    ] as const) {
+      const left = new Error('the customer has left');
+      const controller = new AbortController();
+      const { signal } = controller;
+      const onRetry = () => controller.abort(left);
+      const call = begin([fails(busy(retryAfter)), prints], { baseMs, signal, onRetry });
+      await settle();
+      const because = `onRetry() has cancelled (base ${baseMs}, Retry-After: ${retryAfter ?? 'none'})`;
+      expectError(call, left, `${because}: a listener added later is never called`);
+      expectRuns(call, 1, because);
+      expectNothingLeft(because, signal);
+    }
   });
 
   it('can be cancelled in any wait, not in the first alone', async () => {
@@ -994,7 +1060,7 @@ describe('6 · keeps to a deadline', () => {
     const call = await run([fails(error), prints], { baseMs: 4_000, deadlineMs: 1_000 });
     expectRuns(call, 1, 'a wait of 2 s, and 1 s to the deadline');
     expectGaveUp(call, error, 'a wait of 2 s, and 1 s to the deadline');
-    expect(call.told, 'there is no wait to tell of').toEqual([]);
+    expectNothingTold(call, 'no wait begins');
   });
 
   it.each([400, 2_000, 60_000])('is where it is said to be: %i ms', async (deadlineMs) => {
@@ -1059,23 +1125,37 @@ describe('6 · keeps to a deadline', () => {
     });
     expectRuns(failed, 1, 'the first attempt failed, 3 s after the deadline');
     expectGaveUp(failed, error, 'the first attempt failed, 3 s after the deadline');
-    expect(failed.told, 'there is no wait to tell of').toEqual([]);
+    expectNothingTold(failed, 'no wait begins');
   });
 
   it('tells each attempt how much time remains', async () => {
-    const call = await run([after(2_000, fails(busy())), fails(busy('4')), prints], {
-      baseMs: 1_000,
-      deadlineMs: 30_000,
-    });
-    const remaining = call.runs.map(({ remainingMs = Number.NaN }) => remainingMs);
-    for (const [index, expected] of [30_000, 27_500, 22_500].entries()) {
-      const actual = remaining[index] ?? Number.NaN;
-      if (!(Math.abs(actual - expected) <= 5)) {
+    for (const deadlineMs of [30_000, 600_000]) {
+      const call = await run([after(2_000, fails(busy())), fails(busy('4')), prints], {
+        baseMs: 1_000,
+        deadlineMs,
+      });
+      for (const [index, passedMs] of [0, 2_500, 7_500].entries()) {
+        const expected = deadlineMs - passedMs;
+        const actual = call.runs[index]?.remainingMs ?? Number.NaN;
+        if (Math.abs(actual - expected) <= 5) continue;
         expect.fail(
-          `a deadline of 30 s, attempt ${index + 1}: remainingMs should be ${expected}, not ${actual}`,
+          `a deadline of ${deadlineMs / 1_000} s, attempt ${index + 1}: remainingMs should be ${expected}, not ${actual}`,
         );
       }
     }
+  });
+
+  it('leaves the last word to a cancel, also when it is too late', async () => {
+    const left = new Error('the customer has left');
+    const controller = new AbortController();
+    const call = begin([after(5_000, fails(busy())), prints], {
+      signal: controller.signal,
+      deadlineMs: 2_000,
+    });
+    await advance(1_000);
+    controller.abort(left);
+    await finished(call);
+    expectGaveUp(call, left, 'cancelled during an attempt that failed 3 s after the deadline');
   });
 
   it('has no end without a deadline', async () => {
@@ -1091,6 +1171,25 @@ describe('6 · keeps to a deadline', () => {
     await run([prints], options);
     const call = await run([fails(busy()), prints], options);
     expectValue(call, 'label', 'a second call, an hour after the first');
+  });
+
+  it('is that of each call, whatever others have', async () => {
+    const error = busy();
+    const short = begin([after(900, fails(error)), prints], { deadlineMs: 1_000, baseMs: 400 });
+    const long = begin([after(900, fails(busy())), prints], { deadlineMs: 5_000, baseMs: 400 });
+    await advance(800);
+    const late = begin([after(900, fails(busy())), prints], { deadlineMs: 5_000, baseMs: 400 });
+    await finished(short);
+    await finished(long);
+    await finished(late);
+    expectGaveUp(short, error, 'a wait of 200 ms after 900 of 1,000; other calls have 5,000');
+    expectValue(long, 'label', 'a wait of 200 ms after 900 of 5,000; another call has 1,000');
+    const remaining = long.runs.map(({ remainingMs = Number.NaN }) => Math.round(remainingMs / 10));
+    expect(
+      remaining.map((tens) => tens * 10),
+      'a deadline of 5 s, attempts at 0 and 1.1 s, other calls have their own: remainingMs',
+    ).toEqual([5_000, 3_900]);
+    expectValue(late, 'label', 'a call that began 800 ms later');
   });
 
   it('does not notice when the wall clock is set forward', async () => {

@@ -45,7 +45,7 @@ export function createRateLimiter({ ratePerSecond, burst }: RateLimiterOptions):
   // Who has called since the last turn, and who has not, but did since the turn before it.
   let recent = new Map<string, Bucket>();
   let older = new Map<string, Bucket>();
-  let turnedAt = performance.now();
+  let turnedAt = nowMs();
 
   const bucketOf = (client: string, now: number): Bucket => {
     if ((now - turnedAt) * perMs >= full) {
@@ -68,7 +68,7 @@ export function createRateLimiter({ ratePerSecond, burst }: RateLimiterOptions):
     },
     take(client, cost = 1) {
       if (cost > burst) return { granted: false, retryAfterMs: 'never' };
-      const now = performance.now();
+      const now = nowMs();
       const bucket = bucketOf(client, now);
       const missing = Math.max(0, bucket.missing - (now - bucket.at) * perMs);
       const left = full - missing - cost * MILLIONTHS;
@@ -84,6 +84,9 @@ export function createRateLimiter({ ratePerSecond, burst }: RateLimiterOptions):
 
 // #region answer
 const MILLIONTHS = 1_000_000;
+
+/** Whole, as every amount must be. The part of a millisecond that is cut off here is in the next reading. */
+const nowMs = () => Math.floor(performance.now());
 
 interface Bucket {
   /** How many millionths of a token it was short of full … */
