@@ -184,6 +184,14 @@ describe('the answer', () => {
     });
   });
 
+  it.each(['null', '0', 'false', "''", '{ message: 7, stack: 8 }'])(
+    'that leaves a rejection with %s to nobody is not solved',
+    async (reason) => {
+      const code = sabotage(solution, `if (limit === 0) void Promise.reject(${reason});`);
+      expect(await judge(code)).toMatchObject({ reason: 'unhandled' });
+    },
+  );
+
   it('that leaves a rejection to nobody and fails a test, fails it with that remark', async () => {
     const code = sabotage(solution, "void Promise.reject(new Error('stray')); limit += 1;");
     expect(failures(await judge(code))[0]?.message).toMatch(

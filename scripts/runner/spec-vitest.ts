@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { inspect } from 'node:util';
 import { createVitest, type TestModule, type Vite } from 'vitest/node';
 import type { Thrown } from './failure-message.ts';
 import type { createSpecPool } from './spec-pool.ts';
@@ -81,7 +82,7 @@ export async function startVitest(
       const { testModules, unhandledErrors } = await vitest.runTestSpecifications([specification]);
       return {
         module: testModules.find(({ moduleId }) => moduleId === spec),
-        errors: unhandledErrors.filter(isThrown),
+        errors: unhandledErrors.filter(isThrown).map(inWords),
       };
     },
   };
@@ -117,4 +118,14 @@ function changeDetector(): (file: string) => Promise<boolean> {
 
 function isThrown(error: unknown): error is Thrown {
   return typeof error === 'object' && error !== null;
+}
+
+/** Anything can be thrown, so what should be a text may be `null`, or 0. */
+function inWords(error: Thrown): Thrown {
+  const { message = '', stack }: { message?: unknown; stack?: unknown } = error;
+  return {
+    ...error,
+    message: typeof message === 'string' ? message : inspect(message),
+    stack: typeof stack === 'string' ? stack : '',
+  };
 }
