@@ -123,8 +123,11 @@ function isThrown(error: unknown): error is Thrown {
 /** Anything can be thrown, so what should be a text may be `null`, or 0. */
 function inWords(error: Thrown): Thrown {
   const { message = '', stack }: { message?: unknown; stack?: unknown } = error;
+  // The parts of an `Error` are not enumerable, so they do not come along with `...error`.
+  const { cause } = error;
   return {
     ...error,
+    ...(cause !== undefined && { cause }),
     message: typeof message === 'string' ? message : inspect(message),
     stack: typeof stack === 'string' ? stack : '',
   };
