@@ -51,8 +51,18 @@ it(
       expect.stringMatching(/^\d+ passed, 0 failed$/),
     ]);
     expect(exitCode).toBe(0);
-    expect(progress).toContain('21 of 21 runs of the specs · quota');
+    expect(progress).toContain('12 of 12 runs of the specs · quota');
     expect(progress.at(-1)).toBe('');
+  },
+  LONG,
+);
+
+it(
+  'runs each misconception of a topic that is named twice',
+  async () => {
+    const { exitCode, progress } = await run({}, ['quota']);
+    expect(exitCode).toBe(0);
+    expect(progress).toContain('21 of 21 runs of the specs · quota');
   },
   LONG,
 );

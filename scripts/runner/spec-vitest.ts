@@ -63,9 +63,11 @@ export async function startVitest(
   return {
     async swap(file, text) {
       Object.assign(swapped, { file, text });
-      vitest.invalidateFile(file);
-      const { fileToModulesMap } = vitest.vite.environments.ssr.moduleGraph;
-      for (const known of fileToModulesMap.keys()) {
+      const { moduleGraph } = vitest.vite.environments.ssr;
+      // What a file becomes does not depend on what it imports: the spec, which is far longer, stays as it is.
+      for (const answer of moduleGraph.getModulesByFile(file) ?? [])
+        moduleGraph.invalidateModule(answer, new Set(answer.importers));
+      for (const known of moduleGraph.fileToModulesMap.keys()) {
         if (known.startsWith(root) && (await isChanged(known))) vitest.invalidateFile(known);
       }
     },

@@ -72,19 +72,19 @@ export function judgeStub(
   };
 }
 
-/** The test it names sees a misconception, others do not, and a second run says the same. */
+/** The test it names sees a misconception, others do not, and further runs say the same. */
 export function judgeMisconception(
   verdicts: readonly Verdict[],
   { title, caughtBy, line }: Misconception,
   file: string,
 ): Check {
-  const [verdict, second] = verdicts;
-  if (!verdict || !second) throw new Error('A misconception takes two verdicts.');
+  const [verdict, ...others] = verdicts;
+  if (!verdict) throw new Error('A misconception takes a verdict.');
   const message =
     verdict.kind === 'broken'
       ? whyNotStopped(verdict, caughtBy)
       : whyNotCaught(verdict.tests, caughtBy);
-  const changed = fingerprint(verdict) !== fingerprint(second);
+  const changed = others.some((other) => fingerprint(other) !== fingerprint(verdict));
   const messages = [
     ...(message === undefined ? [] : [message]),
     ...(changed ? ['two runs fail different tests; take chance and real time out of it'] : []),

@@ -25,8 +25,11 @@ export interface Trial {
   readonly judge: (verdicts: readonly Verdict[]) => Check[];
 }
 
-/** What can be tried of a kata, and what keeps the rest from being tried. */
-export function trialsOf(texts: KataTexts): { trials: Trial[]; checks: Check[] } {
+/**
+ * What can be tried of a kata, and what keeps the rest from being tried.
+ * @param runsEach how often each misconception is run
+ */
+export function trialsOf(texts: KataTexts, runsEach: number): { trials: Trial[]; checks: Check[] } {
   const { kata, spec, solution, anotherWay } = texts;
   const { files, slug } = kata;
   if (spec === undefined || solution === undefined) return { trials: [], checks: [] };
@@ -37,7 +40,7 @@ export function trialsOf(texts: KataTexts): { trials: Trial[]; checks: Check[] }
     judge: (verdicts) => verdicts.flatMap(judge),
   });
   const stub = stubIn(solution);
-  const wrong = wrongAnswers(texts, solution);
+  const wrong = wrongAnswers(texts, solution, runsEach);
   return {
     trials: [
       one(solution, (verdict) => [
@@ -66,7 +69,7 @@ export function stubIn(solution: string): string | undefined {
   }
 }
 
-function wrongAnswers({ kata, walkthrough }: KataTexts, solution: string) {
+function wrongAnswers({ kata, walkthrough }: KataTexts, solution: string, runsEach: number) {
   const { slug, files } = kata;
   const file = files.walkthrough;
   if (walkthrough === undefined) return { trials: [], checks: [] };
@@ -78,7 +81,7 @@ function wrongAnswers({ kata, walkthrough }: KataTexts, solution: string) {
     try {
       const candidate = { slug, code: applyMisconception(solution, misconception) };
       trials.push({
-        candidates: [candidate, candidate],
+        candidates: Array.from({ length: runsEach }, () => candidate),
         judge: (verdicts) => [judgeMisconception(verdicts, misconception, file)],
       });
     } catch (error) {

@@ -38,7 +38,7 @@ export async function verifyKit(
   options.onProgress('the texts');
   const content = await checkContent(catalog, topic, read);
 
-  const tried = katas.map(trialsOf);
+  const tried = katas.map((kata) => trialsOf(kata, topic.runsEach));
   const trials = tried.flatMap((each) => each.trials);
   const [types, trialled] = await Promise.all([
     checkAllTypes(catalog, topic, katas, read),

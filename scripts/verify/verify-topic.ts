@@ -5,11 +5,13 @@ import { type Catalog, findBySlug } from '../content/catalog.ts';
 export interface Topic extends Pick<Catalog, 'lessons' | 'katas' | 'decks'> {
   /** Whether a file or folder belongs to it. */
   readonly includes: (file: string) => boolean;
+  /** How often each misconception is run: a topic that is looked at alone, as by its author, is tried twice. */
+  readonly runsEach: 1 | 2;
 }
 
 /** By the slug of a lesson, a deck or a kata (that kata alone, with its lesson). Throws a KitError for others. */
 export function topicOf(catalog: Catalog, slugOrPrefix: string | undefined): Topic {
-  if (slugOrPrefix === undefined) return { ...catalog, includes: () => true };
+  if (slugOrPrefix === undefined) return { ...catalog, includes: () => true, runsEach: 1 };
 
   const { lessons, katas, decks } = catalog;
   const slugs = new Set([...lessons, ...katas, ...decks].map(({ slug }) => slug));
@@ -30,5 +32,6 @@ export function topicOf(catalog: Catalog, slugOrPrefix: string | undefined): Top
     katas: itsKatas,
     decks: itsDecks,
     includes: (file) => places.some((place) => file === place || file.startsWith(`${place}${sep}`)),
+    runsEach: 2,
   };
 }
