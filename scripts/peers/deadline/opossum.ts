@@ -54,7 +54,8 @@ export function createDeadline(budgetMs: number, { signal }: DeadlineOptions = {
         } catch (error) {
           if (attempt >= attempts || pauseMs >= leftMs() || signal?.aborted) throw error;
         }
-        await pause(pauseMs, undefined, signal && { signal });
+        // An aborted pause rejects with an AbortError of Node's, not with the reason of the caller.
+        await pause(pauseMs, undefined, signal && { signal }).catch(() => signal?.throwIfAborted());
       }
     },
   };
