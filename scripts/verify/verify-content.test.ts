@@ -55,6 +55,16 @@ const cases: [what: string, spoil: () => Promise<void>, expected: unknown[]][] =
     [`${LESSON}:4 front matter: expected \`minutes\` to be a whole number, 1 or more; not "many"`],
   ],
   [
+    'a lesson that takes longer than it says',
+    () =>
+      change(
+        LESSON,
+        '# Quota',
+        `# Quota\n\n${'one [more](https://example.org) word '.repeat(300)}`,
+      ),
+    [expect.stringMatching(/^lessons\/10-quota.md says 3 minutes, but its 9\d\d words take 4: /)],
+  ],
+  [
     'the lesson of a kata',
     async () => {
       await change(BRIEF, 'lesson: quota', 'lesson: quotas');

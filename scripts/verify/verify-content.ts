@@ -8,7 +8,7 @@ import { checkDeck } from './verify-decks.ts';
 import { checkLayout } from './verify-layout.ts';
 import { type Targets, targetsIn } from './verify-links.ts';
 import { checkStrays } from './verify-strays.ts';
-import { checkFinished, checkHints, checkMarkdown } from './verify-texts.ts';
+import { checkFinished, checkHints, checkMarkdown, checkMinutes } from './verify-texts.ts';
 import type { Topic } from './verify-topic.ts';
 
 /** All that can be checked without running or compiling anything. */
@@ -31,6 +31,7 @@ async function checkTexts(topic: Topic, root: string, read: Read): Promise<Check
       return [checkFinished(text, file), ...(await checkMarkdown(text, file, root, targets))];
     }),
     ...code.map(async (file) => checkFinished((await read(file)) ?? '', file)),
+    ...topic.lessons.map(async (lesson) => [checkMinutes((await read(lesson.file)) ?? '', lesson)]),
     ...topic.katas.map(async ({ files: { brief } }) =>
       checkHints((await read(brief)) ?? '', brief),
     ),

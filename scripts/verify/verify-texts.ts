@@ -1,11 +1,20 @@
 import type { Problem } from '../../quiz/problem.ts';
 import { splitBrief } from '../content/brief.ts';
+import type { Lesson } from '../content/catalog.ts';
 import { type Check, expectThat, problemIn } from './checks.ts';
 import { readFrontmatter } from '../content/frontmatter.ts';
-import { fencesOf, type Section, withoutCode } from '../content/markdown-parts.ts';
+import {
+  cutSection,
+  fencesOf,
+  proseOf,
+  type Section,
+  withoutCode,
+} from '../content/markdown-parts.ts';
 import { brokenLinks, type Targets } from './verify-links.ts';
 
 const FEWEST_HINTS = 3;
+/** What an adult reads of non-fiction in a minute: 238 words, M. Brysbaert, How many words do we read per minute? (2019). */
+const WORDS_A_MINUTE = 238;
 /** What a terminal shows at least; a picture that is wider falls back to its source. */
 const WIDTH = 80;
 
@@ -49,6 +58,19 @@ export function checkFinished(text: string, file: string): Check {
       return at === -1 ? [] : [problemIn(file, index + 1, `left to be written: ${todo}`)];
     }),
   };
+}
+
+/** Of a lesson: it can be read in the minutes that it promises. Code, pictures and sources are not counted. */
+export function checkMinutes(text: string, { file, minutes }: Lesson): Check {
+  const { body } = readFrontmatter(text, file);
+  const prose = proseOf(cutSection(body, 'Sources').rest).replaceAll(/\]\([^)]*\)/g, ']');
+  const words = prose.split(/\s+/).filter((word) => /\w/.test(word)).length;
+  const needed = Math.round(words / WORDS_A_MINUTE);
+  return expectThat(
+    needed <= minutes,
+    file,
+    `says ${minutes} minutes, but its ${words} words take ${needed}: shorten it, or say so`,
+  );
 }
 
 /** Of a brief: hints that help step by step, and go on fitting when a line is added above. */
