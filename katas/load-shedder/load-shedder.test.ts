@@ -1179,6 +1179,18 @@ describe('4 · the limit moves: up by one, down by a factor', () => {
     );
   });
 
+  it('lets as many wait as before when it was cut', async () => {
+    const results = resultsWith({ queue: 4 });
+    await results.samplesOneByOne([...times(5, 50), ...times(4, 100)]);
+    await results.occupy(9);
+    await results.samples([100]);
+    expectLimit(results, 5, 'five calls of 100 ms, and 75 are allowed');
+    await results.queueUp(5);
+    const still = 'nine still run, though the limit is five; the queue has four places as before';
+    expectCounters(results, { running: 9, queued: 4 }, still);
+    expectFates(results.calls.slice(-1), ['refused: full'], still);
+  });
+
   it('takes no sample from a call that was refused', async () => {
     const results = resultsWith({ initialLimit: 2, maxLimit: 2, queue: 1 });
     await results.samplesOneByOne(times(5, 50));
@@ -1359,14 +1371,16 @@ describe('5 · what counts: slow errors do, old news does not', () => {
   });
 
   it('counts no error before there is a baseline', async () => {
-    const results = resultsWith();
-    await results.failures(times(7, 9_000));
-    await results.samplesOneByOne(times(4, 50));
-    await results.failures(times(3, 9_000));
-    await results.samples([50], { full: true });
-    expectLimit(results, 11, 'five good answers in all; nobody knew what slow is');
-    await results.samplesOneByOne(times(5, 80));
-    expectLimit(results, 5, 'five answers of 50 ms made the baseline, so 80 ms are slow');
+    for (const errors of [1, 2, 7]) {
+      const results = resultsWith();
+      await results.failures(times(errors, 9_000));
+      await results.samplesOneByOne(times(4, 50));
+      await results.failures(times(3, 9_000));
+      await results.samples([50], { full: true });
+      expectLimit(results, 11, 'five good answers in all; nobody knew what slow is');
+      await results.samplesOneByOne(times(5, 80));
+      expectLimit(results, 5, 'five answers of 50 ms made the baseline, so 80 ms are slow');
+    }
   });
 
   it('makes one cut of one overload', async () => {
@@ -1606,6 +1620,17 @@ describe('6 · the baseline: what is normal, and when it is too late', () => {
       expectFates([patient], ['waiting'], 'its caller waits as long as it takes');
     },
   );
+
+  it('leaves time for an answer as the smallest window says, not the latest', async () => {
+    const results = resultsWith({ queue: 1 });
+    for (const latencyMs of [50, 100]) await results.samplesOneByOne(times(5, latencyMs));
+    await results.occupy(5);
+    const call = await results.call({ remainingMs: 1_000 });
+    await advance(924);
+    expectFates([call], ['waiting'], 'windows of 50 and 100 ms, so 75 are allowed; 76 remain');
+    await advance(1);
+    expectFates([call], ['refused: too late'], 'windows of 50 and 100 ms; 75 remain');
+  });
 
   it('refuses at once whom an answer could not reach in time', async () => {
     const results = resultsWith({ queue: 1 });
