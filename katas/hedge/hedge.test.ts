@@ -559,6 +559,20 @@ describe('2 · losers, and callers who leave', () => {
     expectAsked(rooms, 1, 'the caller hung up after 20 ms of a delay of 40');
   });
 
+  it('hears a caller that hangs up in the very step of the call', async () => {
+    const caller = new AbortController();
+    const rooms = new Rooms();
+    const call = watch(hedgeWith(), rooms.ask, { idempotent: true, signal: caller.signal });
+    caller.abort('left the page');
+    await settle();
+    const because = 'the caller hung up right after it had called';
+    expectError(call, 'left the page', because);
+    // Whether the first attempt has begun is up to the answer.
+    for (const lookup of rooms.lookups) expectStopped(lookup, because);
+    await advance(1_000);
+    if (rooms.count > 1) expectAsked(rooms, 1, because);
+  });
+
   it.each([1, 2])('hears a caller that hangs up while attempt %i begins', async (at) => {
     const caller = new AbortController();
     let runs = 0;
@@ -1178,6 +1192,12 @@ function expectDelay({ delayMs }: Hedge, expected: number | undefined, because: 
 }
 
 describe('5 · a delay that is learned', () => {
+  it('learns from what may not run twice, too', async () => {
+    const hedge = learning();
+    await teach(hedge, [30]);
+    expectDelay(hedge, 30, 'a booking took 30 ms, and each call that succeeds is a sample');
+  });
+
   it.each([1, 3, 20])(
     'knows nothing with fewer samples than minSamples: %i',
     async (minSamples) => {
@@ -1277,6 +1297,12 @@ describe('5 · a delay that is learned', () => {
     await advance(60);
     await slow.rooms.nth(1).answers();
     expectDelay(hedge, 90, 'the slower one, which began before, has taken 90 ms');
+  });
+
+  it('takes no sample for too long to count', async () => {
+    const hedge = learning({ quantile: 0.9 });
+    await teach(hedge, [20, 90_000]);
+    expectDelay(hedge, 90_000, 'samples of 20 and 90000 ms at 0.9');
   });
 
   it('waits 1 ms at least', async () => {

@@ -660,6 +660,23 @@ describe('2 · one flight', () => {
     );
   });
 
+  it('keeps the signal of a reader from the load', async () => {
+    const gateway = new Gateway();
+    const { signal } = new AbortController();
+    let handed: unknown[] = [];
+    const load = (...args: unknown[]) => {
+      handed = args.flatMap((arg) => [arg, ...Object.values(Object(arg))]);
+      return 1.1;
+    };
+    void gateway.cache.get(PAIR, load, { signal });
+    await settle();
+    if (handed.includes(signal)) {
+      expect.fail(
+        'the load was handed the signal of the first booth: when that one leaves, it ends for all',
+      );
+    }
+  });
+
   it('leaves no listener on a signal', async () => {
     const gateway = new Gateway();
     const { signal } = new AbortController();
@@ -1111,6 +1128,17 @@ describe('5 · failures, briefly', () => {
     expectAsked(gateway, 3, '6 s after it, a load begins');
   });
 
+  it('gives the copy at once also where it may not stand in', async () => {
+    const windows = { staleWhileRevalidateMs: 300_000, staleIfErrorMs: 10_000 };
+    const gateway = await gatewayWithCopy({ ...REMEMBER, ...windows });
+    await advance(100_000);
+    await gateway.read(outage());
+    await advance(4_000);
+    const because =
+      'the background has failed, but up to 360 s a copy is given whatever a load says';
+    await expectCopy(gateway, stale(1.1, 104), because);
+  });
+
   it('lets the copy stand in at once', async () => {
     const gateway = await gatewayWithCopy(REMEMBER);
     await advance(100_000);
@@ -1258,8 +1286,10 @@ describe('6 · what is forgotten', () => {
     const gateway = new Gateway({ maxEntries: 3 });
     await gateway.fill('A', 'B', 'C');
     await advance(70_000);
-    await gateway.fill('A', 'B', 'C', 'C', 'B', 'A');
-    expectSize(gateway, 3, 'three keys were loaded again');
+    for (const key of ['A', 'B', 'C', 'C', 'B', 'A']) {
+      await gateway.fill(key);
+      expectSize(gateway, 3, `a newer ${key} takes the place of the old one, and no other`);
+    }
     expect(await gateway.kept('A', 'B', 'C'), 'three keys were loaded again').toBe('A B C');
   });
 
@@ -1289,6 +1319,17 @@ describe('6 · what is forgotten', () => {
     expectSize(gateway, 1, 'maxEntries');
   });
 
+  it('remembers the failure of a key whose copy was dropped', async () => {
+    const gateway = new Gateway({ maxEntries: 2, errorMs: 60_000 });
+    await gateway.fill('A');
+    await advance(100_000);
+    await gateway.read(outage(), { key: 'A' });
+    await gateway.fill('B', 'C');
+    const read = await gateway.slow({ key: 'A' });
+    expectAsked(gateway, 4, 'the copy of A had to go, but its load has failed a moment ago');
+    expectTold(read, failed(outage()), 'no copy of A is left to stand in');
+  });
+
   it('forgets the copy of a key that is invalidated', async () => {
     const gateway = new Gateway();
     await gateway.fill('A', 'B');
@@ -1302,7 +1343,15 @@ describe('6 · what is forgotten', () => {
     const gateway = new Gateway({ errorMs: 60_000 });
     await gateway.read(outage());
     gateway.cache.invalidate(PAIR);
-    await expectLoad(gateway, 'the load has failed, then the key was invalidated');
+    const load = await expectLoad(gateway, 'the load has failed, then the key was invalidated');
+    await advance(30_000);
+    await load.ends(outage());
+    await advance(59_999);
+    expectTold(
+      await gateway.slow(),
+      failed(outage()),
+      'the next load failed 59.999 s ago, and that is remembered for its own 60 s',
+    );
   });
 
   it('takes it quietly when there is nothing to forget', async () => {
