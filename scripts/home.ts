@@ -26,6 +26,7 @@ Without a terminal it prints the map and the commands that come next.`,
     goHome(invocation, {
       print: (text) => console.log(text),
       choose: isInteractive() ? chooseInTerminal : undefined,
+      rows: isInteractive() ? process.stdout.rows : undefined,
       follow: (step) => runCommand(step, invocation),
       now: () => new Date(),
     }),
@@ -35,18 +36,24 @@ export interface Surroundings {
   readonly print: (text: string) => void;
   /** Undefined without a terminal. What it resolves to is undefined when nothing was chosen. */
   readonly choose: ((steps: readonly NextStep[]) => Promise<NextStep | undefined>) | undefined;
+  /** How many lines fit on the screen; undefined when all may be printed. */
+  readonly rows?: number | undefined;
   readonly follow: (step: NextStep) => Promise<void>;
   readonly now: () => Date;
 }
 
+/** What stands above and below the map, the menu included. */
+const ROWS_BESIDE_MAP = 17;
+const FEWEST_TOPICS = 4;
+
 /** Shows the map again after each thing done, until nothing is chosen. */
 export async function goHome(
   paths: KitPaths,
-  { print, choose, follow, now }: Surroundings,
+  { print, choose, rows = Infinity, follow, now }: Surroundings,
 ): Promise<number> {
   for (;;) {
     const { history, topics, steps } = await whereYouAre(paths, now());
-    for (const line of mapOf(history, topics)) print(line);
+    for (const line of mapOf(history, topics, rows)) print(line);
     if (choose === undefined) {
       for (const line of commandsFor(steps)) print(line);
       return 0;
@@ -83,13 +90,13 @@ async function recallOf(entries: readonly Entry[], now: Date): Promise<Map<strin
   );
 }
 
-function mapOf({ entries, problems }: History, topics: readonly Topic[]): string[] {
+function mapOf({ entries, problems }: History, topics: readonly Topic[], rows: number): string[] {
   const isFirstStart = entries.length === 0 && problems.length === 0;
   return [
     '',
     ...(isFirstStart ? welcome : [style('bold', 'Half-Open')]),
     '',
-    ...topicMap(topics),
+    ...topicMap(topics, Math.max(FEWEST_TOPICS, rows - ROWS_BESIDE_MAP)),
     style('dim', legend),
     '',
     dueInWords(topics),

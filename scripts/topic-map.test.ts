@@ -23,6 +23,23 @@ describe('topicMap', () => {
     expect(topicMap([lessonOnly])).toEqual(['26 Circuit breaker   read –   build –   defend –']);
   });
 
+  it('shows what is under way, and what comes next, where not all fit', () => {
+    const titles = (topics: readonly Topic[], most: number) =>
+      topicMap(topics, most).map((line) => line.split('  ')[0]);
+    const done = topic({ title: 'Done', read: true, of: 7, passed: 7, solved: true, holds: 14 });
+    const fresh = [1, 2, 3].map((number) => topic({ number, title: `Fresh ${number}` }));
+    const begun = topic({ number: 40, title: 'Begun', holds: 1 });
+    const all = [done, ...fresh, begun];
+    expect(titles(all, 5)).toHaveLength(5);
+    expect(titles(all, 4)).toEqual([
+      '01 Fresh 1',
+      '02 Fresh 2',
+      '40 Begun',
+      '… and 2 more; see all lessons',
+    ]);
+    expect(titles(all, 2)).toEqual(['40 Begun', '… and 4 more; see all lessons']);
+  });
+
   it('keeps within 80 columns', () => {
     const long = topic({
       title: 'A title that goes on and on and on',

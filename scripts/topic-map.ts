@@ -2,8 +2,29 @@ import { aligned } from './columns.ts';
 import type { Build, Topic } from './readiness.ts';
 import { style } from './terminal.ts';
 
-/** A line per topic: `26 Circuit breaker   read ✓   build 3/7   defend 5/14, 2 due`. At most 80 columns. */
-export function topicMap(topics: readonly Topic[]): string[] {
+/**
+ * A line per topic: `26 Circuit breaker   read ✓   build 3/7   defend 5/14, 2 due`. At most 80 columns, and at most
+ * `most` lines: then those come first that have been begun, after them those that come next.
+ */
+export function topicMap(topics: readonly Topic[], most = Infinity): string[] {
+  if (topics.length <= most) return linesOf(topics);
+  const byWeight = topics.toSorted((a, b) => weight(a) - weight(b));
+  const shown = new Set(byWeight.slice(0, most - 1));
+  return [
+    ...linesOf(topics.filter((topic) => shown.has(topic))),
+    style('dim', `… and ${topics.length - shown.size} more; see all lessons`),
+  ];
+}
+
+/** What is under way weighs least and comes first; what is done comes last. */
+function weight(topic: Topic): number {
+  if (isDone(topic)) return 2;
+  const { read, build, defend } = topic;
+  const isBegun = read || build.some(({ passed }) => passed > 0) || defend.holds + defend.due > 0;
+  return isBegun ? 0 : 1;
+}
+
+function linesOf(topics: readonly Topic[]): string[] {
   const rows = topics.map(({ lesson, read, build, defend }) => [
     `${String(lesson.number).padStart(2, '0')} ${clipped(lesson.title, 28)}`,
     `read ${read ? '✓' : '–'}`,
