@@ -8,7 +8,7 @@ const assertion = (message: string, more: Thrown = {}) =>
 it.each([
   [
     'the circuit is open: the payment service must not be called: expected 1 to be +0 // Object.is equality',
-    'the circuit is open: the payment service must not be called\nexpected +0 but got 1',
+    'the circuit is open: the payment service must not be called\nexpected 0 but got 1',
   ],
   ["expected 'a' to be 'b' // Object.is equality", "expected 'b' but got 'a'"],
   ['calls: expected [ 1, 2 ] to deeply equal [ 1 ]', 'calls\nexpected [ 1 ] but got [ 1, 2 ]'],
