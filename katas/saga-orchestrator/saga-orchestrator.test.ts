@@ -98,6 +98,7 @@ class Shop {
   /** What a person was told, in words. */
   readonly told: { readonly sagaId: string; readonly about: string }[] = [];
   readonly log = new PlayedLog();
+  patience = { attempts: ATTEMPTS, backoffMs: BACKOFF_MS, timeoutMs: TIMEOUT_MS };
   /** What the person on call does when told. */
   onTold: () => unknown = () => undefined;
   /** How long the next call takes, there and back; what it is for happens halfway. */
@@ -325,9 +326,7 @@ class Process {
     this.#orchestrator = createOrchestrator<Order>({
       log: shop.log.for(this),
       steps: shop.stepsFor(this),
-      attempts: ATTEMPTS,
-      backoffMs: BACKOFF_MS,
-      timeoutMs: TIMEOUT_MS,
+      ...shop.patience,
       isRejection,
       onParked: shop.onParkedFor(this),
     });
@@ -717,10 +716,20 @@ describe('3 · no answer is no rejection', () => {
       const process = shop.open();
       process.run('7');
       process.run(`7${sign}gift`);
-      await settle();
+      await advance(LONG_MS);
       const what = `orders “7” and “7${sign}gift”, steps “wrap” and “gift${sign}wrap”`;
       expectKeys(shop.called, 4, `${what}: four different things to do`);
     }
+  });
+
+  it('does not mix up many steps either', async () => {
+    const names = Array.from({ length: 12 }, (_, nth) => `step ${nth}`);
+    const shop = new Shop(Object.fromEntries(names.map((name) => [name, {}])));
+    const process = shop.open();
+    process.run('7');
+    process.run('71');
+    await advance(LONG_MS);
+    expectKeys(shop.called, 24, 'orders “7” and “71”, of twelve steps each');
   });
 
   it('undoes a step that has not answered as well, first of all', async () => {
@@ -774,7 +783,22 @@ describe('3 · no answer is no rejection', () => {
     },
   );
 
-  it('makes as many attempts as it was told, each time', async () => {
+  it.each([
+    { attempts: 1, backoffMs: 50, timeoutMs: 500 },
+    { attempts: 2, backoffMs: 30_000, timeoutMs: 5_000 },
+    { attempts: 5, backoffMs: 200, timeoutMs: 60_000 },
+  ])('is as patient as it was told: $attempts times $timeoutMs ms', async (patience) => {
+    const shop = new Shop(checkout({ payment: { does: ['hangs'] } }));
+    shop.patience = patience;
+    await shop.sells();
+    const { attempts, backoffMs, timeoutMs } = patience;
+    const times = Array.from({ length: attempts }, (_, nth) => nth * (timeoutMs + backoffMs));
+    const undoneMs = attempts * timeoutMs + (attempts - 1) * backoffMs;
+    const calls = [...shop.callsOf('payment'), ...shop.callsOf('payment', 'undo')];
+    expectTimes(calls, [...times, undoneMs], 'payment hangs each time, and then is undone');
+  });
+
+  it('has all attempts for each step', async () => {
     const does = ['fails', 'fails', 'works'] as const;
     const shop = new Shop(checkout({ inventory: { does }, payment: { does }, receipt: { does } }));
     const order = await shop.sells();
@@ -1100,6 +1124,17 @@ describe('6 · processes die, the log remembers', () => {
     const because = 'the caller was told, and in the same instant the process dies';
     expectStory(shop, story, because);
     expectTold(again, first.told, because);
+  });
+
+  it('gives a new process all its attempts', async () => {
+    const does = ['fails', 'fails', 'hangs', 'fails', 'fails', 'works'] as const;
+    const shop = new Shop(checkout({ payment: { does } }));
+    const process = shop.open();
+    process.run();
+    await advance(3 * BACKOFF_MS);
+    process.dies('that waits for its third attempt');
+    const order = await shop.sells();
+    expectTold(order, COMPLETED, 'a process dies in the last attempt, the next one has three');
   });
 
   it('calls a person again when the first call has failed, and does nothing else', async () => {
