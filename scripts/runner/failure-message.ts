@@ -119,10 +119,12 @@ function article(noun: string): string {
 }
 
 function clean(text: string, root: string): string {
-  return plainText(text)
-    .replace(/\(0 , __vite_ssr_import_\d+__\.([\w$]+)\)/g, '$1')
-    .replace(/__vite_ssr_import_\d+__\./g, '')
-    // What Vitest writes for 0, to tell it from −0; to everybody else it is 0.
-    .replace(/(?<![\w.])\+0(?![\w.])/g, '0')
-    .replaceAll(`${root}/`, '');
+  return (
+    plainText(text)
+      .replace(/\(0 , __vite_ssr_import_\d+__\.([\w$]+)\)/g, '$1')
+      .replace(/__vite_ssr_import_\d+__\./g, '')
+      // What Vitest writes for 0, to tell it from −0; to everybody else it is 0.
+      .replace(/(?<![\w.])\+0(?![\w.])/g, '0')
+      .replaceAll(`${root}/`, '')
+  );
 }
