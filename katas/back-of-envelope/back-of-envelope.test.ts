@@ -376,6 +376,7 @@ describe('4 · the tail', () => {
   it('waits for the slowest of what runs side by side', () => {
     expectAbout(latencyMs({ inParallel: [30, 50, 20] }), 50, 'three calls at once');
     expectAbout(latencyMs({ inParallel: [] }), 0, 'nothing to wait for');
+    expectAbout(latencyMs({ inParallel: [40] }), 40, 'one call, with nobody beside it');
   });
 
   it('takes plans within plans', () => {
@@ -461,6 +462,7 @@ describe('5 · retries in layers', () => {
 
   it.each(NO_SHARES)('refuses %d as a probability', (nonsense) => {
     expectRefused(() => calls([3], nonsense), 'failure', nonsense);
+    expectRefused(() => calls([], nonsense), 'failure', nonsense);
   });
 
   it.each(NO_COUNTS)('refuses %d as a number of attempts', (nonsense) => {
@@ -506,6 +508,8 @@ describe("6 · Little's law", () => {
     const pool = poolSize({ perSecond: 700, latencyMs: 30.001, utilization: 0.7 });
     expect(pool, 'a little more than 30 are needed: with 30 some wait').toBe(31);
     expect(poolSize({ perSecond: 1, latencyMs: 1, utilization: 1 }), 'one call at times').toBe(1);
+    const little = poolSize({ perSecond: 1_000.0005, latencyMs: 1, utilization: 1 });
+    expect(little, 'half a millionth above 1 is no rounding error').toBe(2);
     const large = poolSize({ perSecond: 1e6, latencyMs: 1_000.001, utilization: 1 });
     expect(large, 'a million and one').toBe(1_000_001);
   });

@@ -363,6 +363,13 @@ describe('3 · who breaks', () => {
     expectBroken(before, after, consumers, reader, 'the sender does not look at the answer');
   });
 
+  it('takes a path for a name like any other', () => {
+    const before = answers({ guest: { type: 'object', required: true }, 'guest.name': text });
+    const consumers = [consumer('app', { reads: ['guest.name'] })];
+    const why = 'the app reads guest.name, which is still there; guest is another name';
+    expectBroken(before, answers({ 'guest.name': text }), consumers, {}, why);
+  });
+
   it('names those who do not send what has to be sent', () => {
     const consumers = [
       consumer('app', { sends: ['id', 'phone'] }),
@@ -534,6 +541,15 @@ describe('4 · the tolerant reader', () => {
   ])('takes an optional field for missing that %s', (_, body) => {
     const wants: Fields = { 'guest.length': { type: 'number', required: false } };
     expect(Object.keys(read(body, wants)), 'nothing is in the result').toEqual([]);
+  });
+
+  it('does not follow a path into a list', () => {
+    const wants: Fields = {
+      'rooms.0': optionalText,
+      'rooms.length': { type: 'number', required: false },
+    };
+    const result = read(frozen({ rooms: ['12', '14'] }), wants);
+    expect(Object.keys(result), 'a list is no object, so the path ends at it').toEqual([]);
   });
 
   it.each([

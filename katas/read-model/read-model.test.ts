@@ -176,6 +176,13 @@ describe('1 · events become a customer', () => {
     expectCopy('x', 2, false, 'an empty note, and the ground floor');
   });
 
+  it('knows also a customer of whom it knows nothing else', () => {
+    apply(service.change('eve', {}));
+    expectCopy('eve', 1, false, 'registered without a single field');
+    model.resync('bob', { version: 2, at: Date.now(), customer: {} });
+    expect(model.get('bob')?.version, 'no fields is not the same as deleted').toBe(2);
+  });
+
   it('keeps customers apart', () => {
     apply(...ada(), service.change('bob', { name: 'Bob', city: 'Graz' }));
     expectCopy('bob', 1, false, 'Bob is at his first version');
@@ -514,6 +521,13 @@ describe('5 · how stale', () => {
     expect(model.staleMs, 'an answer of an older version is not taken over').toBe(2_000);
   });
 
+  it('goes by the wall clock, as the customer service does', () => {
+    model.heartbeat(Date.now());
+    stepWallClock(60_000);
+    expect(model.staleMs, 'our clock was late by a minute, and has been set right').toBe(60_000);
+    stepWallClock(-60_000);
+  });
+
   it('is never less than nothing', () => {
     model.heartbeat(Date.now() + 700);
     expect(model.staleMs, 'the clock over there is ahead of ours by 700 ms').toBe(0);
@@ -623,6 +637,53 @@ describe('6 · again from the start', () => {
     expectCopy('ada', 4, false, 'the old copy, with what has come in meanwhile');
     apply(service.change('ada', { city: 'Kyiv' }));
     expectCopy('ada', 5, false, 'and it goes on');
+  });
+
+  it('rejects when the log cannot even be opened', async () => {
+    apply(...ada());
+    const failure = new Error('no such log');
+    const log: AsyncIterable<CustomerEvent> = {
+      [Symbol.asyncIterator]() {
+        throw failure;
+      },
+    };
+    let told: unknown;
+    expect(() => {
+      model.replay(log).catch((error: unknown) => (told = error));
+    }, 'no method throws: whoever asked is told by the promise').not.toThrow();
+    await settle();
+    expect(told, 'whoever asked for the replay is told by its promise').toBe(failure);
+    expectCopy('ada', 3, false, 'the old copy');
+  });
+
+  it('hears heartbeats during a replay, also if that fails', async () => {
+    apply(...ada());
+    const { log, gives, fails } = slowLog();
+    const replay = model.replay(log).catch(() => {});
+    await gives(...service.log.slice(0, 1));
+    await advance(8_000);
+    model.heartbeat(Date.now());
+    expect(model.staleMs, 'readers see the old copy, and it has just heard a heartbeat').toBe(0);
+    await fails(new Error('the log is not there'));
+    await replay;
+    expect(model.staleMs, 'the log has failed, the heartbeat was heard all the same').toBe(0);
+  });
+
+  it('is no fresher for a log that has not ended', async () => {
+    const [one] = ada();
+    apply(one);
+    await advance(3_000);
+    service.change('ada', { city: 'Bonn' });
+    service.change('bob', { city: 'Graz' });
+    const { log, gives, ends } = slowLog();
+    const replay = model.replay(log);
+    await gives(...service.log.slice(0, 2), ...service.log.slice(3));
+    expect(model.staleMs, 'readers still see an Ada of 3 s ago').toBe(3_000);
+    expect(gaps(), 'the hole is in the new copy, which nobody sees yet').toEqual([]);
+    await ends();
+    await replayed(replay, 'the log lacks her third event');
+    expect(model.staleMs, 'Bob has come just now').toBe(0);
+    expect(gaps(), 'the new copy says what the log lacks').toEqual(['ada 3']);
   });
 
   it('can be done again after it has failed', async () => {

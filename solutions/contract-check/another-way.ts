@@ -185,7 +185,7 @@ export function read(body: unknown, wants: Fields): Record<string, unknown> {
 
 function dig(body: unknown, path: string): unknown {
   const [key = '', ...rest] = path.split('.');
-  if (typeof body !== 'object' || body === null) return undefined;
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return undefined;
   const value: unknown = new Map(Object.entries(body)).get(key);
   if (rest.length > 0) return dig(value, rest.join('.'));
   return value ?? undefined;

@@ -243,7 +243,7 @@ function meets({ operation, part, field, problem }: Change, consumer: Consumer):
 function valueAt(body: unknown, path: string): unknown {
   let value = body;
   for (const key of path.split('.')) {
-    if (typeof value !== 'object' || value === null) return undefined;
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
     value = Object.hasOwn(value, key) ? Reflect.get(value, key) : undefined;
   }
   return value;
