@@ -1,4 +1,4 @@
-import { appendFile, readFile } from 'node:fs/promises';
+import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openJournal } from '../quiz/journal.ts';
@@ -97,6 +97,28 @@ describe('in a terminal', () => {
     });
     expect(code).toBe(0);
     expect(offered[0]?.[0]).toMatchObject({ command: 'learn', slug: 'quota' });
+  });
+
+  it('keeps map and menu within the screen, however many lessons there are', async () => {
+    const lesson = await readFile(join(quota.root, 'lessons/10-quota.md'), 'utf8');
+    for (let number = 11; number <= 30; number += 1) {
+      await writeFile(join(quota.root, `lessons/${number}-lesson-${number}.md`), lesson);
+    }
+    const printed: string[] = [];
+    let offered = 0;
+    await goHome(quota, {
+      print: (line) => printed.push(line),
+      rows: 24,
+      follow: async () => {},
+      choose: async (steps) => {
+        offered = steps.length;
+        return undefined;
+      },
+      now: () => now,
+    });
+    // The question, "Leave", an empty line and the keys.
+    expect(printed.length + offered + 4).toBe(24);
+    expect(printed).toContainEqual(expect.stringContaining('more; see all lessons'));
   });
 
   it('comes back after each thing done, and shows what that changed', async () => {

@@ -42,8 +42,8 @@ export interface Surroundings {
   readonly now: () => Date;
 }
 
-/** What stands above and below the map, the menu included. */
-const ROWS_BESIDE_MAP = 17;
+/** Of the menu beside the steps in it: the question, "Leave", and the keys below an empty line. */
+const MENU_ROWS = 4;
 const FEWEST_TOPICS = 4;
 
 /** Shows the map again after each thing done, until nothing is chosen. */
@@ -53,12 +53,13 @@ export async function goHome(
 ): Promise<number> {
   for (;;) {
     const { history, topics, steps } = await whereYouAre(paths, now());
-    for (const line of mapOf(history, topics, rows)) print(line);
+    const choices = [...steps, ...anytime];
+    for (const line of mapOf(history, topics, rows - MENU_ROWS - choices.length)) print(line);
     if (choose === undefined) {
-      for (const line of commandsFor(steps)) print(line);
+      for (const line of commandsFor(choices)) print(line);
       return 0;
     }
-    const step = await choose([...steps, ...anytime]);
+    const step = await choose(choices);
     if (step === undefined) return 0;
     await follow(step);
   }
@@ -92,17 +93,10 @@ async function recallOf(entries: readonly Entry[], now: Date): Promise<Map<strin
 
 function mapOf({ entries, problems }: History, topics: readonly Topic[], rows: number): string[] {
   const isFirstStart = entries.length === 0 && problems.length === 0;
-  return [
-    '',
-    ...(isFirstStart ? welcome : [style('bold', 'Half-Open')]),
-    '',
-    ...topicMap(topics, Math.max(FEWEST_TOPICS, rows - ROWS_BESIDE_MAP)),
-    style('dim', legend),
-    '',
-    dueInWords(topics),
-    ...damage(problems),
-    '',
-  ];
+  const above = ['', ...(isFirstStart ? welcome : [style('bold', 'Half-Open')]), ''];
+  const below = [style('dim', legend), '', dueInWords(topics), ...damage(problems), ''];
+  const left = rows - above.length - below.length;
+  return [...above, ...topicMap(topics, Math.max(FEWEST_TOPICS, left)), ...below];
 }
 
 const welcome = [
@@ -122,11 +116,10 @@ function damage(problems: readonly Problem[]): string[] {
 }
 
 function commandsFor(steps: readonly NextStep[]): string[] {
-  const all = [...steps, ...anytime];
-  const width = Math.max(...all.map((step) => typed(step).length));
+  const width = Math.max(...steps.map((step) => typed(step).length));
   return [
     'What comes next:',
-    ...all.map((step) => `  ${typed(step).padEnd(width)}   ${step.label}`),
+    ...steps.map((step) => `  ${typed(step).padEnd(width)}   ${step.label}`),
   ];
 }
 
