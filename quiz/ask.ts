@@ -9,6 +9,15 @@ export interface Screen {
   readonly render: (markdown: string, indent?: number) => Promise<string>;
 }
 
+/** Prints paragraphs of Markdown, with a line between them and what stands before. */
+export async function say(
+  { print, render }: Screen,
+  ...paragraphs: readonly (string | undefined)[]
+): Promise<void> {
+  const said = paragraphs.filter((paragraph) => paragraph !== undefined && paragraph !== '');
+  if (said.length > 0) print(`\n${(await render(said.join('\n\n'))).trimEnd()}`);
+}
+
 export interface Outcome {
   readonly grade: Grade;
   /** What there is to say about the answer, Markdown; may be empty. */

@@ -16,6 +16,11 @@ export interface Asker {
   several(question: string, options: readonly string[]): Promise<Reply<readonly number[]>>;
   /** Something typed. `read` says what it means, or else, as a string, what to type instead. */
   typed<Answer>(question: string, read: Read<Answer>): Promise<Reply<Answer>>;
+  /**
+   * Something of any length, ended by an empty line. Each line goes to `keep` as soon as it stands, also the
+   * half one on which someone stops.
+   */
+  lines(keep: (line: string) => void): Promise<Reply<'lines'>['kind']>;
   /** Leaves time to read; false: no more questions, please. */
   pause(): Promise<boolean>;
   /** To be called once at the end, so that the process need not wait for more input. */

@@ -40,6 +40,15 @@ export const realDisk: Disk = {
   },
 };
 
+/** Does something to `file`; the disk's errors are thrown as KitErrors that say what to do. */
+export function orExplain(file: string, write: () => void): void {
+  try {
+    write();
+  } catch (error) {
+    throw explainDiskError(error, file);
+  }
+}
+
 /** Names the path and what to do about it; errors that are not the disk's come back as they are. */
 export function explainDiskError(error: unknown, file: string): unknown {
   if (!(error instanceof Error) || !('code' in error)) return error;

@@ -40,7 +40,13 @@ interface Peek extends Stamp {
   readonly kata: string;
 }
 
-export type Entry = Review | Read | Progress | Peek;
+/** A mock interview showed that this item is missing: it is due until its next review. */
+interface Gap extends Stamp {
+  readonly type: 'gap';
+  readonly item: string;
+}
+
+export type Entry = Review | Read | Progress | Peek | Gap;
 
 type Unstamped<E> = E extends Entry ? Omit<E, keyof Stamp> : never;
 export type NewEntry = Unstamped<Entry>;
@@ -72,6 +78,7 @@ const shapes = new Map<unknown, Readonly<Record<string, Check>>>([
   ['read', { lesson: isText }],
   ['progress', { kata: isText, passed: isCount, of: isCount }],
   ['peek', { kata: isText }],
+  ['gap', { item: isText }],
 ]);
 
 function isEntry(

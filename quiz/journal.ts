@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Disk, explainDiskError, realDisk } from './disk.ts';
+import { type Disk, orExplain, realDisk } from './disk.ts';
 import { type Entry, type NewEntry, parseEntry } from './entry.ts';
 import type { Problem } from './problem.ts';
 
@@ -71,14 +71,6 @@ function journalFile(home: string): string {
 
 function byTime(one: Entry, other: Entry): number {
   return Date.parse(one.at) - Date.parse(other.at);
-}
-
-function orExplain(file: string, write: () => void): void {
-  try {
-    write();
-  } catch (error) {
-    throw explainDiskError(error, file);
-  }
 }
 
 function unreadable(error: unknown): string {

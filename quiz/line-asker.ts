@@ -46,6 +46,19 @@ export function lineAsker(input: NodeJS.ReadableStream, print: (text: string) =>
     typed(question, read) {
       return ask(`${question} (? if you do not know):`, read);
     },
+    async lines(keep) {
+      let hasSaid = false;
+      for (;;) {
+        const { value: line, done } = await lines.next();
+        const text = done ? 'q' : line.trim();
+        if (text.toLowerCase() === 'q') return 'stop';
+        if (text === '?' && !hasSaid) return 'unknown';
+        if (text === '' && hasSaid) return 'given';
+        if (text === '') continue;
+        keep(text);
+        hasSaid = true;
+      }
+    },
     pause: async () => true,
     close: () => reader.close(),
   };

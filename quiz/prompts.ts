@@ -1,5 +1,6 @@
 import { createPromptModule } from 'inquirer';
 import { type Asker, hang, type Read, type Reply } from './asker.ts';
+import { takeLines } from './take-lines.ts';
 
 interface Streams {
   readonly input?: NodeJS.ReadableStream;
@@ -66,6 +67,22 @@ export function terminalAsker({ rows = 24, ...streams }: Streams = {}): Asker {
       return typeof understood === 'string'
         ? { kind: 'unknown' }
         : { kind: 'given', ...understood };
+    },
+    async lines(keep) {
+      const ending = await takeLines(streams, keep);
+      if (ending !== 'editor') return ending;
+      const prompted = prompt<{ text: string }>({
+        type: 'editor',
+        name: 'text',
+        message: 'Your answer',
+        waitForUserInput: false,
+        postfix: '.md',
+      });
+      const reply = await replyTo(prompted.then(({ text: answer }) => ({ answer })));
+      if (reply.kind !== 'given') return reply.kind;
+      const written = reply.answer.split(/\r?\n/).filter((line) => line.trim() !== '');
+      for (const line of written) keep(line.trim());
+      return 'given';
     },
     async pause() {
       const prompted = vanishing<{ answer: string }>({

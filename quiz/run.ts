@@ -1,4 +1,4 @@
-import { ask, type Screen } from './ask.ts';
+import { ask, say, type Screen } from './ask.ts';
 import type { Asker } from './asker.ts';
 import { furtherReading, heading, opening } from './captions.ts';
 import { dayNumber } from './day.ts';
@@ -7,7 +7,7 @@ import type { Grade } from './entry.ts';
 import type { Journal } from './journal.ts';
 import { KitError } from './problem.ts';
 import { seeded } from './random.ts';
-import { replay } from './schedule.ts';
+import { openGaps, replay } from './schedule.ts';
 import {
   answerTurn,
   currentTurn,
@@ -42,6 +42,7 @@ export async function runQuiz(quiz: Quiz): Promise<Summary> {
     decks,
     memories: replay(journal.entries),
     begun: new Set(journal.entries.flatMap((entry) => (entry.type === 'read' ? entry.lesson : []))),
+    gaps: openGaps(journal.entries),
     now: now(),
     limits,
     random: seeded(seedOf(now())),
@@ -94,15 +95,6 @@ function keep(card: Card, grade: Grade, { journal, now }: Quiz): KitError | unde
       cause,
     });
   }
-}
-
-/** Prints paragraphs of Markdown, with a line between them and what stands before. */
-async function say(
-  { print, render }: Screen,
-  ...paragraphs: readonly (string | undefined)[]
-): Promise<void> {
-  const said = paragraphs.filter((paragraph) => paragraph !== undefined && paragraph !== '');
-  if (said.length > 0) print(`\n${(await render(said.join('\n\n'))).trimEnd()}`);
 }
 
 /** Within a day the same card is shown alike. */

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { dayNumber } from './day.ts';
-import { type Grade, grades, type Review } from './entry.ts';
-import { dueItems, isDue, type Memory, replay } from './schedule.ts';
+import { type Entry, type Grade, grades, type Review } from './entry.ts';
+import { dueItems, isDue, type Memory, openGaps, replay } from './schedule.ts';
 
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -128,5 +128,38 @@ describe('dueItems', () => {
     ]);
     const due = dueItems(memories, new Date('2026-11-04T08:00:00'));
     expect(due.map((memory) => memory.item)).toEqual(['card:a/old', 'card:a/young']);
+  });
+});
+
+describe('a gap that a mock interview showed', () => {
+  const gap = (at: string): Entry => ({
+    v: 1,
+    id: at,
+    at: new Date(at).toISOString(),
+    type: 'gap',
+    item: 'card:a/one',
+  });
+  const known = [review('2026-11-01T10:00:00', 'easy')];
+  const shown = gap('2026-11-02T10:00:00');
+
+  it('is due on its day, whatever was known', () => {
+    const { due } = replay([...known, shown]).get('card:a/one') ?? {};
+    expect(due).toEqual(new Date('2026-11-02T00:00:00'));
+  });
+
+  it('leaves the memory as it is: the next review counts from the last one', () => {
+    const next = review('2026-11-02T12:00:00', 'good');
+    expect(replay([...known, shown, next])).toEqual(replay([...known, next]));
+  });
+
+  it('does not put off what is due already', () => {
+    const { due } = replay([...known, gap('2027-11-01T10:00:00')]).get('card:a/one') ?? {};
+    expect(due).toEqual(replay(known).get('card:a/one')?.due);
+  });
+
+  it('is open until the next review', () => {
+    expect(openGaps([shown])).toEqual(new Set(['card:a/one']));
+    expect(openGaps([...known, shown])).toEqual(new Set(['card:a/one']));
+    expect(openGaps([shown, review('2026-11-03T10:00:00', 'again')])).toEqual(new Set());
   });
 });

@@ -23,6 +23,11 @@ export function replay(entries: readonly Entry[]): Map<string, Memory> {
   const cards = new Map<string, Card>();
   const memories = new Map<string, Memory>();
   for (const entry of entries) {
+    if (entry.type === 'gap') {
+      const memory = memories.get(entry.item);
+      const day = startOfDay(dayNumber(new Date(entry.at)));
+      if (memory && memory.due > day) memories.set(entry.item, { ...memory, due: day });
+    }
     if (entry.type !== 'review') continue;
     const last = new Date(entry.at);
     const known = cards.get(entry.item);
@@ -32,6 +37,16 @@ export function replay(entries: readonly Entry[]): Map<string, Memory> {
     memories.set(entry.item, memoryOf(entry.item, card, last));
   }
   return memories;
+}
+
+/** Items that a mock interview showed to be missing and that were never reviewed since. */
+export function openGaps(entries: readonly Entry[]): Set<string> {
+  const gaps = new Set<string>();
+  for (const entry of entries) {
+    if (entry.type === 'gap') gaps.add(entry.item);
+    if (entry.type === 'review') gaps.delete(entry.item);
+  }
+  return gaps;
 }
 
 /** True from the calendar day of `due` on. */

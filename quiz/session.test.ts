@@ -29,6 +29,7 @@ function sessionOf(
     decks: [breaker, retry],
     memories: replay(entries),
     begun: new Set(begun),
+    gaps: new Set(),
     now,
     limits: { cards: 20, fresh: 10 },
     random: seeded('session'),
@@ -69,6 +70,14 @@ describe('planSession', () => {
     expect(session.turns.map(({ isNew }) => isNew)).toEqual([
       ...Array(3).fill(false),
       ...Array(5).fill(true),
+    ]);
+  });
+
+  it('puts new cards first that a mock interview showed to be missing', () => {
+    const gaps = new Set(['card:retry/card-3', 'card:retry/gone']);
+    expect(itemsOf(sessionOf([], { gaps, begun: ['breaker'] })).slice(0, 2)).toEqual([
+      'retry/card-3',
+      'breaker/card-1',
     ]);
   });
 

@@ -41,13 +41,16 @@ export interface Plan {
   readonly memories: ReadonlyMap<string, Memory>;
   /** Slugs of the decks whose lesson was read: their new cards come first. */
   readonly begun: ReadonlySet<string>;
+  /** Items that a mock interview showed to be missing: of the new cards they come first. */
+  readonly gaps: ReadonlySet<string>;
   readonly now: Date;
   readonly limits: Limits;
   readonly random: Random;
 }
 
 /** Due cards first, most overdue ones chosen first, then new ones in the order of their deck; topics mixed. */
-export function planSession({ decks, memories, begun, now, limits, random }: Plan): Session {
+export function planSession(plan: Plan): Session {
+  const { decks, memories, begun, gaps, now, limits, random } = plan;
   // Shuffled before the stable sort: cards that came due on one day must not cue one another.
   const overdue = shuffle(dueCards(decks, memories, now), random).toSorted(
     (one, other) => dueTime(one, memories) - dueTime(other, memories),
@@ -55,11 +58,13 @@ export function planSession({ decks, memories, begun, now, limits, random }: Pla
   const due = interleave(overdue.slice(0, limits.cards));
   const room = Math.min(limits.fresh, limits.cards - due.length);
   const fresh = freshCards(decks, memories);
+  const later = fresh.filter((card) => !gaps.has(card.item));
   const turns = [
     ...due.map((card) => ({ card, isNew: false, round: 0 })),
     ...[
-      ...interleave(fresh.filter((card) => begun.has(card.deck))),
-      ...fresh.filter((card) => !begun.has(card.deck)),
+      ...fresh.filter((card) => gaps.has(card.item)),
+      ...interleave(later.filter((card) => begun.has(card.deck))),
+      ...later.filter((card) => !begun.has(card.deck)),
     ]
       .slice(0, room)
       .map((card) => ({ card, isNew: true, round: 0 })),

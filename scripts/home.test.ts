@@ -79,6 +79,7 @@ describe('without a terminal', () => {
       '  npm run learn            All lessons',
       '  npm run kata -- --list   All katas',
       '  npm run quiz             Quiz',
+      '  npm run interview        Mock interview',
     ]);
   });
 });

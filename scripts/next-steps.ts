@@ -3,7 +3,7 @@ import type { Build, Topic } from './readiness.ts';
 /** Something to do now, and the command that does it. */
 export interface NextStep {
   readonly label: string;
-  readonly command: 'learn' | 'kata' | 'quiz';
+  readonly command: 'learn' | 'kata' | 'quiz' | 'interview';
   readonly slug?: string;
   /** Choose from all of them. */
   readonly list?: true;
@@ -14,6 +14,7 @@ export const anytime: readonly NextStep[] = [
   { label: 'All lessons', command: 'learn' },
   { label: 'All katas', command: 'kata', list: true },
   { label: 'Quiz', command: 'quiz' },
+  { label: 'Mock interview', command: 'interview' },
 ];
 
 /** As it is typed: `npm run kata -- circuit-breaker`. */

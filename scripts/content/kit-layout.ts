@@ -43,6 +43,12 @@ export function parseDeckName(name: string): string | undefined {
   return isSlug(slug) ? slug : undefined;
 }
 
+/** `retry-storm.md` → retry-storm; undefined when it is no interview's name. */
+export function parseInterviewName(name: string): string | undefined {
+  const slug = /^(.+)\.md$/.exec(name)?.[1] ?? '';
+  return isSlug(slug) ? slug : undefined;
+}
+
 export function deckFile(root: string, slug: string): string {
   return join(folders(root).decks, `${slug}.yaml`);
 }

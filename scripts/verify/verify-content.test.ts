@@ -42,6 +42,7 @@ async function write(path: string, text = ''): Promise<void> {
 const LESSON = 'lessons/10-quota.md';
 const BRIEF = 'katas/quota/README.md';
 const DECK = 'quiz/decks/quota.yaml';
+const INTERVIEW = 'quiz/interviews/free-tier.md';
 const WALKTHROUGH = 'solutions/quota/README.md';
 const SLUG_RULE =
   'a slug is lower-case words joined by hyphens and starts with a letter, such as circuit-breaker';
@@ -53,6 +54,36 @@ const cases: [what: string, spoil: () => Promise<void>, expected: unknown[]][] =
     'a front matter',
     () => change(LESSON, 'minutes: 3', 'minutes: many'),
     [`${LESSON}:4 front matter: expected \`minutes\` to be a whole number, 1 or more; not "many"`],
+  ],
+  [
+    'an interview whose phases do not add up',
+    () => change(INTERVIEW, '(10 minutes)', '(20 minutes)'),
+    [`${INTERVIEW}:4 says 15 minutes, but its phases take 25`],
+  ],
+  [
+    'an interview that asks for a card there is not',
+    () => change(INTERVIEW, 'quota/what-refuses', 'quota/what-else'),
+    [`${INTERVIEW}:13 Asks for the load: there is no card quota/what-else`],
+  ],
+  [
+    'an interviewer who says what they listen for',
+    () => change(INTERVIEW, 'whether that is much', 'which rps is much'),
+    [`${INTERVIEW}:13 Asks for the load: the interviewer says "rps" before the learner can`],
+  ],
+  [
+    'an interview that lacks a field, a section and a name for a phase',
+    async () => {
+      await change(INTERVIEW, '- Listens for: quota · limit + user\n', '');
+      await change(INTERVIEW, '## Red flags', '## Flags');
+      await change(INTERVIEW, '### Breadth', '### Width');
+    },
+    [
+      `${INTERVIEW}:27 Gives each user a quota: it needs a line "- Listens for: …"`,
+      `${INTERVIEW}:1 there is no section "## Red flags"`,
+      expect.stringContaining('"Flags" is no phase: write "## Title (10 minutes)"'),
+      expect.stringContaining('expected "## Rubric" to have "### Breadth"'),
+      expect.stringContaining('expected "## Red flags" to list one or more'),
+    ],
   ],
   [
     'a lesson that takes longer than it says',
@@ -145,6 +176,7 @@ const cases: [what: string, spoil: () => Promise<void>, expected: unknown[]][] =
       await write('katas/quota/notes.md');
       await write('solutions/quota/old/quota.ts');
       await write('quiz/decks/quota.yml');
+      await write('quiz/interviews/notes.txt');
       await write('katas/.DS_Store');
     },
     [
@@ -152,6 +184,7 @@ const cases: [what: string, spoil: () => Promise<void>, expected: unknown[]][] =
       `katas/Two_Words does not belong here: katas/ holds a folder per kata, named by its slug; ${SLUG_RULE}`,
       `katas/utils.ts does not belong here: katas/ holds a folder per kata, named by its slug; ${SLUG_RULE}`,
       `quiz/decks/quota.yml does not belong here: quiz/decks/ holds slug.yaml, nothing else; ${SLUG_RULE}`,
+      `quiz/interviews/notes.txt does not belong here: quiz/interviews/ holds slug.md, nothing else; ${SLUG_RULE}`,
       'katas/quota/notes.md does not belong here: a kata is README.md, quota.ts, quota.test.ts; what its spec needs stands in the spec',
       'solutions/quota/old does not belong here: a solution is README.md, quota.ts, another-way.ts; wrong answers go under "## Misconceptions"',
     ],

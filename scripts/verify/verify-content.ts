@@ -1,10 +1,13 @@
 import { join } from 'node:path';
+import { cardIds } from '../content/card-ids.ts';
 import type { Catalog, DeckFile } from '../content/catalog.ts';
 import type { Check } from './checks.ts';
 import { entriesOf } from '../content/kit-folders.ts';
+import { interviewFiles } from '../content/interviews.ts';
 import { folders } from '../content/kit-layout.ts';
 import type { Read } from '../content/text-reader.ts';
 import { checkDeck } from './verify-decks.ts';
+import { checkInterview } from './verify-interviews.ts';
 import { checkLayout } from './verify-layout.ts';
 import { type Targets, targetsIn } from './verify-links.ts';
 import { checkStrays } from './verify-strays.ts';
@@ -23,6 +26,8 @@ export async function checkContent(catalog: Catalog, topic: Topic, read: Read): 
 async function checkTexts(topic: Topic, root: string, read: Read): Promise<Check[]> {
   const targets = targetsIn(async (file) => (await read(file)) ?? '');
   const markdown = await markdownFiles(topic, root);
+  const interviews = (await interviewFiles(root)).filter(({ file }) => topic.includes(file));
+  const items = interviews.length > 0 ? await itemsOf(topic.decks, read) : new Set<string>();
   const code = topic.katas.flatMap(({ files }) => [files.spec, files.solution, files.anotherWay]);
   const checks = [
     ...markdown.map(async (file) => {
@@ -36,8 +41,18 @@ async function checkTexts(topic: Topic, root: string, read: Read): Promise<Check
       checkHints((await read(brief)) ?? '', brief),
     ),
     ...topic.decks.map((deck) => checkDeckFile(deck, topic, read, targets)),
+    ...interviews.map(async ({ file }) => checkInterview((await read(file)) ?? '', file, items)),
   ];
   return (await Promise.all(checks)).flat();
+}
+
+async function itemsOf(decks: readonly DeckFile[], read: Read): Promise<Set<string>> {
+  const items = await Promise.all(
+    decks.map(async ({ slug, file }) =>
+      cardIds((await read(file)) ?? '').map((id) => `card:${slug}/${id}`),
+    ),
+  );
+  return new Set(items.flat());
 }
 
 async function markdownFiles(topic: Topic, root: string): Promise<string[]> {

@@ -5,6 +5,7 @@ import {
   folders,
   isSlug,
   parseDeckName,
+  parseInterviewName,
   parseLessonName,
   SLUG_RULE,
 } from '../content/kit-layout.ts';
@@ -28,7 +29,7 @@ export async function checkStrays(root: string): Promise<Check[]> {
 }
 
 function topPlaces(root: string): Place[] {
-  const { lessons, katas, solutions, decks } = folders(root);
+  const { lessons, katas, solutions, decks, interviews } = folders(root);
   return [
     {
       folder: lessons,
@@ -49,6 +50,11 @@ function topPlaces(root: string): Place[] {
       folder: decks,
       isKnown: (name, isFolder) => !isFolder && parseDeckName(name) !== undefined,
       rule: `quiz/decks/ holds slug.yaml, nothing else; ${SLUG_RULE}`,
+    },
+    {
+      folder: interviews,
+      isKnown: (name, isFolder) => !isFolder && parseInterviewName(name) !== undefined,
+      rule: `quiz/interviews/ holds slug.md, nothing else; ${SLUG_RULE}`,
     },
   ];
 }

@@ -1,0 +1,48 @@
+import { parseInterview } from '../content/interviews.ts';
+import { mentions } from '../../quiz/mentions.ts';
+import { type Check, expectThat, problemIn } from './checks.ts';
+
+const AXES = ['Breadth', 'Depth', 'Trade-offs', 'Initiative'];
+
+/**
+ * Of a mock interview: it can be read, each card that it points to exists, and the interviewer does not say
+ * what they listen for.
+ * @param items of all cards there are, `card:<deck>/<id>`
+ */
+export function checkInterview(text: string, file: string, items: ReadonlySet<string>): Check[] {
+  const { interview, problems } = parseInterview(text, file);
+  const { phases, rubric, redFlags, opening } = interview;
+  const milestones = phases.flatMap((phase) =>
+    phase.milestones.map((milestone) => ({ ...milestone, said: [opening, phase.question] })),
+  );
+  const lineOf = (title: string) =>
+    text.split(/\r?\n/).findIndex((line) => line === `### ${title}`) + 1;
+  const complain = (title: string, message: string) =>
+    problemIn(file, lineOf(title), `${title}: ${message}`);
+  return [
+    { file, problems },
+    {
+      file,
+      problems: milestones.flatMap(({ title, items: wanted }) =>
+        wanted
+          .filter((item) => !items.has(item))
+          .map((item) => complain(title, `there is no card ${item.replace(/^card:/, '')}`)),
+      ),
+    },
+    {
+      file,
+      problems: milestones.flatMap(({ title, said, probe, terms }) => {
+        const told = terms.filter((term) => mentions([...said, probe].join('\n'), [term]));
+        return told.map((term) =>
+          complain(title, `the interviewer says "${term}" before the learner can`),
+        );
+      }),
+    },
+    expectThat(
+      AXES.every((axis, index) => rubric[index]?.title === axis),
+      file,
+      `expected "## Rubric" to have ${AXES.map((axis) => `"### ${axis}"`).join(', ')}`,
+    ),
+    expectThat(redFlags.length > 0, file, 'expected "## Red flags" to list one or more'),
+  ];
+}
