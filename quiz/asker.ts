@@ -10,6 +10,8 @@ export type Reply<Answer> =
 export interface Asker {
   /** What ends the sitting. */
   readonly stopKey: string;
+  /** How `lines` are ended, in words. */
+  readonly linesHelp: string;
   /** One of `options`: its index. Without `mayPass` there is no “I don't know”. */
   one(question: string, options: readonly string[], mayPass?: boolean): Promise<Reply<number>>;
   /** One or more of `options`: their indexes. */

@@ -55,7 +55,7 @@ async function welcome(mock: MockInterview): Promise<void> {
     mock,
     `## ${interview.title}`,
     interview.phases.map(({ title, minutes }) => `${title} ${minutes}′`).join(' · '),
-    `Answer in sentences, as you would speak; an empty line hands the answer in, \`?\` alone passes. ` +
+    `Answer in sentences, as you would speak: ${asker.linesHelp}. ` +
       `Every line is kept at once; ${asker.stopKey} leaves, and you can take it up again later.`,
     interview.opening,
   );

@@ -25,6 +25,7 @@ export function lineAsker(input: NodeJS.ReadableStream, print: (text: string) =>
 
   return {
     stopKey: 'q',
+    linesHelp: 'an empty line hands the answer in, `?` alone passes',
     async one(question, options, mayPass = true) {
       const hint = `a number from 1 to ${options.length}${mayPass ? ', or ? if you do not know' : ''}`;
       for (;;) {

@@ -17,6 +17,7 @@ export function terminalAsker({ rows = 24, ...streams }: Streams = {}): Asker {
 
   return {
     stopKey: 'Ctrl-C',
+    linesHelp: 'an empty line hands the answer in, `?` alone passes, `:e` opens your editor',
     one(question, options, mayPass = true) {
       const prompted = prompt<{ answer: number | null }>({
         type: 'select',
