@@ -21,6 +21,14 @@ export function dayOfUtc(midnight: Date): number {
   return Math.floor(midnight.getTime() / dayMs);
 }
 
+/** The calendar day that `yyyy-mm-dd` names; undefined when there is no such day. */
+export function readDay(text: string): number | undefined {
+  if (!/^\d{4}-\d\d-\d\d$/.test(text)) return undefined;
+  const utc = new Date(`${text}T00:00:00Z`);
+  const isDay = !Number.isNaN(utc.getTime()) && utc.toISOString().startsWith(text);
+  return isDay ? dayOfUtc(utc) : undefined;
+}
+
 /** "today", "tomorrow", "in 12 days (Fri, Dec 4)". */
 export function dayInWords(date: Date, now: Date): string {
   const days = dayNumber(date) - dayNumber(now);

@@ -1,3 +1,4 @@
+import { readDay } from './day.ts';
 import { isRecord } from './record.ts';
 
 export const grades = ['again', 'hard', 'good', 'easy'] as const;
@@ -46,7 +47,22 @@ interface Gap extends Stamp {
   readonly item: string;
 }
 
-export type Entry = Review | Read | Progress | Peek | Gap;
+/** The day of an interview, here, was set, and how many minutes a day there are until then; null: none any more. */
+interface Plan extends Stamp {
+  readonly type: 'plan';
+  /** yyyy-mm-dd */
+  readonly interview: string | null;
+  readonly minutes: number;
+}
+
+/** How an interview went, and what was asked in it, in the learner's words. */
+interface Debrief extends Stamp {
+  readonly type: 'debrief';
+  readonly went: string;
+  readonly asked: readonly string[];
+}
+
+export type Entry = Review | Read | Progress | Peek | Gap | Plan | Debrief;
 
 type Unstamped<E> = E extends Entry ? Omit<E, keyof Stamp> : never;
 export type NewEntry = Unstamped<Entry>;
@@ -73,12 +89,17 @@ const isCount: Check = (value) => Number.isSafeInteger(value) && Number(value) >
 const isGrade: Check = (value) => grades.some((grade) => grade === value);
 const isTime: Check = (value) => typeof value === 'string' && !Number.isNaN(Date.parse(value));
 
+const isDay: Check = (value) => typeof value === 'string' && readDay(value) !== undefined;
+const isTexts: Check = (value) => Array.isArray(value) && value.every(isText);
+
 const shapes = new Map<unknown, Readonly<Record<string, Check>>>([
   ['review', { item: isText, grade: isGrade }],
   ['read', { lesson: isText }],
   ['progress', { kata: isText, passed: isCount, of: isCount }],
   ['peek', { kata: isText }],
   ['gap', { item: isText }],
+  ['plan', { interview: (value) => value === null || isDay(value), minutes: isCount }],
+  ['debrief', { went: isText, asked: isTexts }],
 ]);
 
 function isEntry(

@@ -4,6 +4,7 @@ import { furtherReading, heading, opening } from './captions.ts';
 import { dayNumber } from './day.ts';
 import type { Card, Deck } from './deck.ts';
 import type { Grade } from './entry.ts';
+import { currentPlan } from './interview-plan.ts';
 import type { Journal } from './journal.ts';
 import { KitError } from './problem.ts';
 import { seeded } from './random.ts';
@@ -38,9 +39,10 @@ export interface Quiz extends Screen {
  */
 export async function runQuiz(quiz: Quiz): Promise<Summary> {
   const { decks, katas, journal, prompts, now, limits = usualLimits, command } = quiz;
+  const memories = () => replay(journal.entries, currentPlan(journal.entries, now())?.day);
   const start = planSession({
     decks,
-    memories: replay(journal.entries),
+    memories: memories(),
     begun: new Set(journal.entries.flatMap((entry) => (entry.type === 'read' ? entry.lesson : []))),
     gaps: openGaps(journal.entries),
     now: now(),
@@ -52,7 +54,7 @@ export async function runQuiz(quiz: Quiz): Promise<Summary> {
   const summary = summarize(session, {
     decks,
     katas,
-    memories: replay(journal.entries),
+    memories: memories(),
     now: now(),
   });
   await say(quiz, describeSummary(summary, command, now()));

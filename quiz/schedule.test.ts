@@ -1,8 +1,16 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { dayNumber } from './day.ts';
+import { dayNumber, readDay, startOfDay } from './day.ts';
 import { type Entry, type Grade, grades, type Review } from './entry.ts';
-import { dueItems, isDue, type Memory, openGaps, replay } from './schedule.ts';
+import {
+  daysDue,
+  dueItems,
+  isDue,
+  type Memory,
+  openGaps,
+  replay,
+  targetRetention,
+} from './schedule.ts';
 
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -161,5 +169,68 @@ describe('a gap that a mock interview showed', () => {
     expect(openGaps([shown])).toEqual(new Set(['card:a/one']));
     expect(openGaps([...known, shown])).toEqual(new Set(['card:a/one']));
     expect(openGaps([shown, review('2026-11-03T10:00:00', 'again')])).toEqual(new Set());
+  });
+});
+
+describe('before an interview', () => {
+  const interview = readDay('2026-12-05') ?? 0;
+  const known = (at: string, item = 'card:a/one') => [
+    review('2026-11-01T10:00:00', 'easy', item),
+    review(at, 'easy', item),
+  ];
+  const dueOf = (at: string, item?: string) => {
+    const memory = replay(known(at, item), interview).get(item ?? 'card:a/one');
+    return memory ? dayNumber(memory.due) : undefined;
+  };
+
+  it('more is asked to be known, the nearer it is', () => {
+    const targets = [30, 14, 10, 5, 1, 0].map(targetRetention);
+    expect(targets.slice(0, 2)).toEqual([0.9, 0.9]);
+    expect(targets.slice(-2)).toEqual([0.97, 0.97]);
+    expect(targets).toEqual(targets.toSorted((one, other) => one - other));
+  });
+
+  it('nothing is put off beyond it', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 40 }),
+        fc.constantFrom(...grades),
+        fc.nat(50),
+        (daysBefore, grade, card) => {
+          const at = new Date(startOfDay(interview - daysBefore).getTime() + 36_000_000);
+          const item = `card:a/${card}`;
+          const [memory] = replay([review(at.toISOString(), grade, item)], interview).values();
+          expect(memory && dayNumber(memory.due)).toBeLessThanOrEqual(interview);
+          expect(memory && dayNumber(memory.due)).toBeGreaterThan(interview - daysBefore);
+        },
+      ),
+      { seed: 5 },
+    );
+  });
+
+  it('each item is asked once more in the last week, not all on one day', () => {
+    const days = Array.from({ length: 60 }, (_, n) => dueOf('2026-11-20T10:00:00', `card:a/${n}`));
+    expect(Math.min(...days.map(Number))).toBeGreaterThanOrEqual(interview - 7);
+    expect(Math.max(...days.map(Number))).toBe(interview - 1);
+    expect(new Set(days).size).toBeGreaterThan(4);
+  });
+
+  it('what was asked in the last week comes back no sooner than it must', () => {
+    expect(dueOf('2026-12-02T10:00:00')).toBe(interview);
+  });
+
+  it('what is reviewed on the day itself, or after it, comes back as usual', () => {
+    const entries = known('2026-12-05T10:00:00');
+    expect(replay(entries, interview)).toEqual(replay(entries));
+  });
+
+  it('the days on which an item will be due can be told, new or known', () => {
+    const today = readDay('2026-11-20') ?? 0;
+    const fresh = daysDue('card:a/one', today, interview);
+    expect(fresh[0]).toBe(today + 2);
+    expect(fresh).toEqual([...new Set(fresh)].toSorted((one, other) => one - other));
+    expect(fresh.at(-1)).toBeLessThan(interview);
+    const [memory] = replay([review('2026-11-10T10:00:00', 'again')], interview).values();
+    expect(memory && daysDue(memory, today, interview)[0]).toBe(today);
   });
 });

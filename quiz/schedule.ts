@@ -1,6 +1,7 @@
-import { type Card, createEmptyCard, fsrs, Rating } from 'ts-fsrs';
+import { type Card, createEmptyCard, type FSRS, fsrs, Rating, State } from 'ts-fsrs';
 import { dayNumber, dayOfUtc, startOfDay, utcOfDay } from './day.ts';
 import type { Entry, Grade } from './entry.ts';
+import { seeded } from './random.ts';
 
 /** What the reviews of one item say about how well it is remembered. */
 export interface Memory {
@@ -18,8 +19,11 @@ export interface Memory {
   readonly last: Date;
 }
 
-/** What `entries`, oldest first, leave in memory: the same entries always give the same answer. */
-export function replay(entries: readonly Entry[]): Map<string, Memory> {
+/**
+ * What `entries`, oldest first, leave in memory: the same entries always give the same answer.
+ * @param interview the calendar day of an interview, if there is one: nothing is put off beyond it
+ */
+export function replay(entries: readonly Entry[], interview?: number): Map<string, Memory> {
   const cards = new Map<string, Card>();
   const memories = new Map<string, Memory>();
   for (const entry of entries) {
@@ -31,10 +35,10 @@ export function replay(entries: readonly Entry[]): Map<string, Memory> {
     if (entry.type !== 'review') continue;
     const last = new Date(entry.at);
     const known = cards.get(entry.item);
-    const day = utcOfDay(Math.max(dayNumber(last), lastDay(known)));
-    const { card } = scheduler.next(known ?? createEmptyCard(day), day, ratings[entry.grade]);
+    const day = Math.max(dayNumber(last), lastDay(known));
+    const { card } = usual.next(known ?? newCard(day), utcOfDay(day), ratings[entry.grade]);
     cards.set(entry.item, card);
-    memories.set(entry.item, memoryOf(entry.item, card, last));
+    memories.set(entry.item, memoryOf(entry.item, card, last, interview));
   }
   return memories;
 }
@@ -61,8 +65,46 @@ export function dueItems(memories: ReadonlyMap<string, Memory>, now: Date): Memo
     .toSorted((one, other) => one.due.getTime() - other.due.getTime());
 }
 
+/**
+ * The calendar days before the interview on which an item will be due when it is known each time: one that is
+ * new on the day `from`, or one of which there is a memory.
+ */
+export function daysDue(item: string | Memory, from: number, interview: number): number[] {
+  const days: number[] = [];
+  const isNew = typeof item === 'string';
+  let card = isNew ? usual.next(newCard(from), utcOfDay(from), Rating.Good).card : cardOf(item);
+  let due = isNew ? dueDay(item, card, from, interview) : dayNumber(item.due);
+  while (due < interview) {
+    const day = Math.max(due, from);
+    days.push(day);
+    card = usual.next(card, utcOfDay(day), Rating.Good).card;
+    due = dueDay(isNew ? item : item.item, card, day, interview);
+  }
+  return days;
+}
+
+/**
+ * The chance of recall at which an item is asked again: 90 %, and towards an interview more of it, up to 97 %
+ * on its eve.
+ */
+export function targetRetention(daysLeft: number): number {
+  const nearness = Math.min(1, Math.max(0, (RAISED_DAYS - daysLeft) / (RAISED_DAYS - 1)));
+  return Math.round(100 * (RETENTION + nearness * (EVE_RETENTION - RETENTION))) / 100;
+}
+
+const RETENTION = 0.9;
+const EVE_RETENTION = 0.97;
+const RAISED_DAYS = 14;
+/** In which everything is seen once more. */
+const LAST_DAYS = 7;
+
 /** Whole days only, and no random spread of the days, so that a replay never changes its mind. */
-const scheduler = fsrs({ request_retention: 0.9, enable_short_term: false, enable_fuzz: false });
+const usual = scheduler(RETENTION);
+const schedulers = new Map<number, FSRS>([[RETENTION, usual]]);
+
+function scheduler(retention: number): FSRS {
+  return fsrs({ request_retention: retention, enable_short_term: false, enable_fuzz: false });
+}
 
 const ratings = {
   again: Rating.Again,
@@ -71,13 +113,39 @@ const ratings = {
   easy: Rating.Easy,
 } as const satisfies Record<Grade, Rating>;
 
+function newCard(day: number): Card {
+  return createEmptyCard(utcOfDay(day));
+}
+
 /** Where clocks go back at midnight, a later moment can lie on an earlier day. */
 function lastDay(card: Card | undefined): number {
   return card?.last_review === undefined ? Number.NEGATIVE_INFINITY : dayOfUtc(card.last_review);
 }
 
-function memoryOf(item: string, card: Card, last: Date): Memory {
+function memoryOf(item: string, card: Card, last: Date, interview: number | undefined): Memory {
   const { stability, difficulty, reps: reviews, lapses } = card;
-  const due = startOfDay(dayOfUtc(card.due));
+  const due = startOfDay(dueDay(item, card, lastDay(card), interview));
   return { item, due, stability, difficulty, reviews, lapses, last };
+}
+
+function cardOf({ stability, difficulty, reviews: reps, lapses, last, due }: Memory): Card {
+  const day = dayNumber(last);
+  const known = { stability, difficulty, reps, lapses, last_review: utcOfDay(day) };
+  return { ...newCard(day), ...known, state: State.Review, due: utcOfDay(dayNumber(due)) };
+}
+
+/**
+ * The day on which an item should be asked again after it was asked on the day `last`. Before an interview
+ * that is sooner, the nearer it is; and in its last week each item is asked once more, not all on one day.
+ */
+function dueDay(item: string, card: Card, last: number, interview: number | undefined): number {
+  if (interview === undefined || last >= interview) return dayOfUtc(card.due);
+  const retention = targetRetention(interview - last);
+  const sharp = schedulers.get(retention) ?? scheduler(retention);
+  schedulers.set(retention, sharp);
+  const window = Math.min(LAST_DAYS, Math.floor((interview - last) / 2));
+  const isRefreshed = last >= interview - LAST_DAYS || window === 0;
+  const refresh = interview - 1 - Math.floor(seeded(item)() * window);
+  const latest = isRefreshed ? interview : refresh;
+  return Math.min(last + sharp.next_interval(card.stability, 0), latest);
 }

@@ -5,6 +5,7 @@ export const commands = {
   learn: async () => (await import('./learn.ts')).learnCommand,
   kata: async () => (await import('./kata.ts')).kataCommand,
   quiz: async () => (await import('./quiz.ts')).quizCommand,
+  plan: async () => (await import('./plan.ts')).planCommand,
   interview: async () => (await import('./interview.ts')).interviewCommand,
   reset: async () => (await import('./reset.ts')).resetCommand,
   new: async () => (await import('./new.ts')).newCommand,

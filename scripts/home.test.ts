@@ -84,6 +84,29 @@ describe('without a terminal', () => {
   });
 });
 
+describe('with an interview planned', () => {
+  const planned = (interview: string): NewEntry => ({ type: 'plan', interview, minutes: 30 });
+
+  it('shows the days that are left, and today’s part of the plan', async () => {
+    did(planned('2026-12-05'));
+    const printed = await home();
+    expect(printed.join('\n')).toMatch(
+      /Interview in \d+ days \(Sat, Dec 5\)\. Nothing is due today/,
+    );
+    const first = printed[printed.indexOf('What comes next:') + 1];
+    expect(first).toMatch(/npm run learn -- quota {2,}Read: Quotas \(3 min\)/);
+    for (const line of printed) expect(line.length).toBeLessThanOrEqual(80);
+  });
+
+  it('asks how it went once the day is over', async () => {
+    did(planned('2026-11-01'));
+    const printed = await home();
+    expect(printed[printed.indexOf('What comes next:') + 1]).toMatch(
+      /npm run plan {2,}Tell how the interview went/,
+    );
+  });
+});
+
 describe('in a terminal', () => {
   it('offers what comes next, and ends when nothing is chosen', async () => {
     const offered: (readonly NextStep[])[] = [];

@@ -1,13 +1,22 @@
-import { readFile } from 'node:fs/promises';
+import { dayInWords, startOfDay } from '../quiz/day.ts';
 import type { Entry } from '../quiz/entry.ts';
+import { currentPlan, type InterviewPlan, pastPlan } from '../quiz/interview-plan.ts';
 import { type History, readJournal } from '../quiz/journal.ts';
 import type { Problem } from '../quiz/problem.ts';
-import { cardIds } from './content/card-ids.ts';
-import { type DeckFile, loadCatalog } from './content/catalog.ts';
+import { loadCatalog } from './content/catalog.ts';
 import type { Command } from './command.ts';
 import { commands } from './commands.ts';
-import { anytime, type NextStep, nextSteps, typed } from './next-steps.ts';
+import type { Part } from './day-plan.ts';
+import {
+  anytime,
+  debriefStep,
+  type NextStep,
+  nextSteps,
+  todaysSteps,
+  typed,
+} from './next-steps.ts';
 import type { KitPaths } from './paths.ts';
+import { cardsOf } from './read-kit.ts';
 import { kataToGoOnWith, readiness, type Recall, type Topic } from './readiness.ts';
 import { isInteractive, style } from './terminal.ts';
 import { dueInWords, legend, topicMap } from './topic-map.ts';
@@ -52,9 +61,9 @@ export async function goHome(
   { print, choose, rows = Infinity, follow, now }: Surroundings,
 ): Promise<number> {
   for (;;) {
-    const { history, topics, steps } = await whereYouAre(paths, now());
-    const choices = [...steps, ...anytime];
-    for (const line of mapOf(history, topics, rows - MENU_ROWS - choices.length)) print(line);
+    const place = await whereYouAre(paths, now());
+    const choices = [...place.steps, ...anytime];
+    for (const line of mapOf(place, rows - MENU_ROWS - choices.length, now())) print(line);
     if (choose === undefined) {
       for (const line of commandsFor(choices)) print(line);
       return 0;
@@ -65,38 +74,70 @@ export async function goHome(
   }
 }
 
-async function whereYouAre({ root, home }: KitPaths, now: Date) {
-  const history = readJournal(home);
-  const { entries } = history;
-  const { lessons, katas, decks } = await loadCatalog(root);
-  const [cards, recall] = await Promise.all([cardsOf(decks), recallOf(entries, now)]);
-  const topics = readiness({ lessons, katas, cards, entries, recall });
-  return { history, topics, steps: nextSteps(topics, kataToGoOnWith(katas, entries)?.slug) };
+interface Whereabouts {
+  readonly history: History;
+  readonly topics: readonly Topic[];
+  readonly steps: readonly NextStep[];
+  readonly plan: InterviewPlan | undefined;
 }
 
-async function cardsOf(decks: readonly DeckFile[]): Promise<Map<string, string[]>> {
-  return new Map(
-    await Promise.all(
-      decks.map(async ({ slug, file }) => [slug, cardIds(await readFile(file, 'utf8'))] as const),
-    ),
-  );
+async function whereYouAre(paths: KitPaths, now: Date): Promise<Whereabouts> {
+  const history = readJournal(paths.home);
+  const { entries } = history;
+  const plan = currentPlan(entries, now);
+  const { lessons, katas, decks } = await loadCatalog(paths.root);
+  const [cards, recall] = await Promise.all([cardsOf(decks), recallOf(entries, plan, now)]);
+  const topics = readiness({ lessons, katas, cards, entries, recall });
+  const usual = nextSteps(topics, kataToGoOnWith(katas, entries)?.slug);
+  const planned = plan ? todaysSteps(topics, await partsOfToday(plan, paths, entries, now)) : [];
+  const told = pastPlan(entries, now) ? [debriefStep] : [];
+  return { history, topics, plan, steps: [...told, ...(planned.length > 0 ? planned : usual)] };
+}
+
+async function partsOfToday(
+  plan: InterviewPlan,
+  { root, home }: KitPaths,
+  entries: readonly Entry[],
+  now: Date,
+): Promise<readonly Part[]> {
+  const { readKit } = await import('./read-kit.ts');
+  const { daysUntil } = await import('./outlook.ts');
+  return daysUntil(plan, await readKit(root, home), entries, now).days[0]?.parts ?? [];
 }
 
 /** The scheduler is loaded only when there is something to schedule. */
-async function recallOf(entries: readonly Entry[], now: Date): Promise<Map<string, Recall>> {
+async function recallOf(
+  entries: readonly Entry[],
+  plan: InterviewPlan | undefined,
+  now: Date,
+): Promise<Map<string, Recall>> {
   if (!entries.some(({ type }) => type === 'review')) return new Map();
   const { isDue, replay } = await import('../quiz/schedule.ts');
   return new Map(
-    [...replay(entries)].map(([item, memory]) => [item, isDue(memory, now) ? 'due' : 'holds']),
+    [...replay(entries, plan?.day)].map(([item, memory]) => [
+      item,
+      isDue(memory, now) ? 'due' : 'holds',
+    ]),
   );
 }
 
-function mapOf({ entries, problems }: History, topics: readonly Topic[], rows: number): string[] {
+function mapOf({ history, topics, plan }: Whereabouts, rows: number, now: Date): string[] {
+  const { entries, problems } = history;
   const isFirstStart = entries.length === 0 && problems.length === 0;
   const above = ['', ...(isFirstStart ? welcome : [style('bold', 'Half-Open')]), ''];
-  const below = [style('dim', legend), '', dueInWords(topics), ...damage(problems), ''];
+  const below = [
+    style('dim', legend),
+    '',
+    planInWords(plan, now) + dueInWords(topics),
+    ...damage(problems),
+    '',
+  ];
   const left = rows - above.length - below.length;
   return [...above, ...topicMap(topics, Math.max(FEWEST_TOPICS, left)), ...below];
+}
+
+function planInWords(plan: InterviewPlan | undefined, now: Date): string {
+  return plan === undefined ? '' : `Interview ${dayInWords(startOfDay(plan.day), now)}. `;
 }
 
 const welcome = [

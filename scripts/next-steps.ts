@@ -1,9 +1,10 @@
+import type { Part } from './day-plan.ts';
 import type { Build, Topic } from './readiness.ts';
 
 /** Something to do now, and the command that does it. */
 export interface NextStep {
   readonly label: string;
-  readonly command: 'learn' | 'kata' | 'quiz' | 'interview';
+  readonly command: 'learn' | 'kata' | 'quiz' | 'interview' | 'plan';
   readonly slug?: string;
   /** Choose from all of them. */
   readonly list?: true;
@@ -49,6 +50,21 @@ export function nextSteps(topics: readonly Topic[], current: string | undefined)
       steps.findIndex(({ command, slug }) => step.command === command && step.slug === slug),
   );
 }
+
+/** What the plan has for today: first what is due, then the parts of the day. */
+export function todaysSteps(topics: readonly Topic[], parts: readonly Part[]): NextStep[] {
+  return [
+    ...dueCards(topics),
+    ...parts.map(({ task, minutes }): NextStep => {
+      const { kind, slug, title } = task;
+      const label = `${kind === 'interview' ? 'Rehearse' : kind === 'kata' ? 'Build' : 'Read'}: ${title}`;
+      return { label: `${label} (${Math.round(minutes)} min)`, command: kind, slug };
+    }),
+  ];
+}
+
+/** What to do when the day of an interview is over. */
+export const debriefStep: NextStep = { label: 'Tell how the interview went', command: 'plan' };
 
 function dueCards(topics: readonly Topic[]): NextStep[] {
   const due = topics.reduce((sum, topic) => sum + topic.defend.due, 0);

@@ -46,6 +46,7 @@ describe('loadCatalog', () => {
         minutes: 3,
         updated: '2026-11-22',
         wantsKata: true,
+        asked: 'sometimes',
       },
     ]);
     expect(katas).toMatchObject([
@@ -53,6 +54,16 @@ describe('loadCatalog', () => {
     ]);
     expect(decks).toEqual([{ slug: 'quota', file: join(root, 'quiz/decks/quota.yaml') }]);
     expect(none).toEqual([]);
+  });
+
+  it('knows how often a lesson’s topic is asked', async () => {
+    await write('lessons/11-a.md', lesson('A').replace('updated', 'asked: often\nupdated'));
+    await write('lessons/12-b.md', lesson('B').replace('updated', 'asked: never\nupdated'));
+    const { lessons } = await loadCatalog(root);
+    expect(lessons.map(({ asked }) => asked)).toEqual(['sometimes', 'often', 'sometimes']);
+    expect(await problems()).toContainEqual(
+      expect.stringContaining('`asked` to be often or sometimes or rarely; not "never"'),
+    );
   });
 
   it('keeps the hints out of the brief', async () => {
@@ -91,7 +102,7 @@ describe('loadCatalog', () => {
     const { lessons, katas } = await loadCatalog(root);
     expect(lessons.map(({ slug, title }) => [slug, title])).toContainEqual(['a', 'a']);
     expect(katas.map(({ slug }) => slug)).toContain('k');
-    const fields = 'title, summary, minutes, updated, kata';
+    const fields = 'title, summary, minutes, updated, kata, asked';
     expect(await problems()).toEqual([
       'lessons/11-a.md:1 there is no front matter: start the file with `---`, fields such as `title: …`, and `---`',
       'lessons/12-b.md:2 front matter: expected `title` to be a text; not null',

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { distance } from 'fastest-levenshtein';
 import { KitError, type Problem } from '../../quiz/problem.ts';
+import { type Asked, askedHow } from '../day-plan.ts';
 import { splitBrief } from './brief.ts';
 import { fieldReader } from './fields.ts';
 import { readFrontmatter } from './frontmatter.ts';
@@ -27,6 +28,8 @@ export interface Lesson {
   readonly updated: string;
   /** False when the lesson says `kata: none`. */
   readonly wantsKata: boolean;
+  /** How often interviewers ask for it; `sometimes` where the lesson does not say. */
+  readonly asked: Asked;
 }
 
 const LEVELS = ['L4', 'L5', 'L6'] as const;
@@ -118,6 +121,7 @@ async function loadLesson(file: string, { number, slug }: { number: number; slug
     minutes: read.count('minutes', 10),
     updated: read.day('updated', '1970-01-01'),
     wantsKata: !read.says('kata', 'none'),
+    asked: read.oneOf('asked', askedHow, 'sometimes', { mayLack: true }),
   };
   return { item, problems: read.problems() };
 }

@@ -1,3 +1,4 @@
+import { readDay } from '../../quiz/day.ts';
 import type { Problem } from '../../quiz/problem.ts';
 import type { Frontmatter } from './frontmatter.ts';
 
@@ -45,7 +46,7 @@ export function fieldReader(front: Frontmatter, file: string) {
 
     day(key: string, fallback: string): string {
       const value = take(key);
-      if (typeof value === 'string' && isDay(value)) return value;
+      if (typeof value === 'string' && readDay(value) !== undefined) return value;
       expected(key, 'a day such as 2026-01-31');
       return fallback;
     },
@@ -54,8 +55,10 @@ export function fieldReader(front: Frontmatter, file: string) {
       key: string,
       choices: readonly Choice[],
       fallback: Choice,
+      { mayLack = false } = {},
     ): Choice {
       const value = take(key);
+      if (mayLack && value === undefined) return fallback;
       const choice = choices.find((each) => each === value);
       if (choice !== undefined) return choice;
       expected(key, choices.join(' or '));
@@ -86,10 +89,4 @@ export function fieldReader(front: Frontmatter, file: string) {
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function isDay(text: string): boolean {
-  if (!/^\d{4}-\d\d-\d\d$/.test(text)) return false;
-  const time = Date.parse(`${text}T00:00:00Z`);
-  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text);
 }

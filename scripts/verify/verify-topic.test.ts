@@ -9,7 +9,7 @@ const root = resolve('/kit');
 function lesson(number: number, slug: string): Lesson {
   const texts = { title: '', summary: '', updated: '' };
   const file = lessonFile(root, number, slug);
-  return { slug, number, file, ...texts, minutes: 1, wantsKata: true };
+  return { slug, number, file, ...texts, minutes: 1, wantsKata: true, asked: 'sometimes' };
 }
 
 function kata(slug: string, of: string): Kata {
