@@ -1,4 +1,4 @@
-import { type Asker, listIndent, numbered, readIndexes, type Reply } from './asker.ts';
+import { type Asker, listIndent, numbered, readIndexes, type Reply, type Wish } from './asker.ts';
 import { type Grade, grades } from './entry.ts';
 import { readNumber } from './number.ts';
 import { bullets, type Judgement, type Showing } from './showing.ts';
@@ -24,12 +24,8 @@ export interface Outcome {
   readonly feedback: string;
 }
 
-/** Asks a card and grades the answer; undefined when the learner wants no more. */
-export async function ask(
-  showing: Showing,
-  asker: Asker,
-  screen: Screen,
-): Promise<Outcome | undefined> {
+/** Asks a card and grades the answer; or what the learner wants instead. */
+export async function ask(showing: Showing, asker: Asker, screen: Screen): Promise<Outcome | Wish> {
   const { print, render } = screen;
   const list = async (texts: readonly string[]) => {
     const rendered = await Promise.all(texts.map((text) => render(text, listIndent)));
@@ -58,8 +54,8 @@ export async function ask(
 function judged<Answer>(
   reply: Reply<Answer>,
   judge: (answer: Answer | undefined) => Judgement,
-): Outcome | undefined {
-  if (reply.kind === 'stop') return undefined;
+): Outcome | Wish {
+  if (reply.kind !== 'given' && reply.kind !== 'unknown') return reply.kind;
   const { right, feedback } = judge(reply.kind === 'given' ? reply.answer : undefined);
   if (right) return { grade: 'good', feedback: '**Right.**' };
   const verdict = reply.kind === 'given' ? '**Not this time.**' : '**No harm done.**';
@@ -88,17 +84,18 @@ async function askToRecall(
   points: readonly string[],
   asker: Asker,
   { print, render }: Screen,
-): Promise<Outcome | undefined> {
+): Promise<Outcome | Wish> {
   const reply = await asker.typed('Type or think your answer, then press Enter', (typed) => ({
     answer: typed,
   }));
-  if (reply.kind === 'stop') return undefined;
+  if (reply.kind !== 'given' && reply.kind !== 'unknown') return reply.kind;
   const answer = await render(`**A good answer has:**\n\n${bullets(points)}`);
   print(`\n${answer.trimEnd()}\n`);
   if (reply.kind === 'unknown') return { grade: 'again', feedback: '**No harm done.**' };
   const graded = await asker.one('How did it come?', recallGrades, false);
-  const grade = graded.kind === 'given' ? grades[graded.answer] : undefined;
-  return grade && { grade, feedback: '' };
+  if (graded.kind === 'unknown') return 'stop';
+  if (graded.kind !== 'given') return graded.kind;
+  return { grade: grades[graded.answer] ?? 'again', feedback: '' };
 }
 
 const recallGrades = [

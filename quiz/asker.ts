@@ -3,13 +3,23 @@ export type Reply<Answer> =
   | { readonly kind: 'given'; readonly answer: Answer }
   /** "I don't know": an answer like any other. */
   | { readonly kind: 'unknown' }
+  | { readonly kind: Wish };
+
+/** What someone may want instead of answering. */
+export type Wish =
   /** No more questions, please. */
-  | { readonly kind: 'stop' };
+  | 'stop'
+  /** Take back the last grade. */
+  | 'undo'
+  /** Never ask this again. */
+  | 'suspend';
 
 /** Asks a person. All texts are ready to be printed. */
 export interface Asker {
   /** What ends the sitting. */
   readonly stopKey: string;
+  /** How the last grade is taken back, and a card suspended, in words. */
+  readonly wishesHelp: string;
   /** How `lines` are ended, in words. */
   readonly linesHelp: string;
   /** One of `options`: its index. Without `mayPass` there is no “I don't know”. */
@@ -22,12 +32,23 @@ export interface Asker {
    * Something of any length, ended by an empty line. Each line goes to `keep` as soon as it stands, also the
    * half one on which someone stops.
    */
-  lines(keep: (line: string) => void): Promise<Reply<'lines'>['kind']>;
-  /** Leaves time to read; false: no more questions, please. */
-  pause(): Promise<boolean>;
+  lines(keep: (line: string) => void): Promise<'given' | 'unknown' | 'stop'>;
+  /** Leaves time to read. */
+  pause(): Promise<'given' | Wish>;
   /** To be called once at the end, so that the process need not wait for more input. */
   close(): void;
 }
+
+/** What is typed for a wish where an answer is typed. */
+export function readWish(typed: string): Wish | undefined {
+  return wishes.get(typed.trim().toLowerCase());
+}
+
+const wishes = new Map<string, Wish>([
+  ['q', 'stop'],
+  ['u', 'undo'],
+  ['s', 'suspend'],
+]);
 
 export type Read<Answer> = (typed: string) => { readonly answer: Answer } | string;
 

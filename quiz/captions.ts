@@ -1,9 +1,14 @@
+import type { Asker } from './asker.ts';
 import type { Card, Deck } from './deck.ts';
 import type { Session, Turn } from './session.ts';
 import { count } from './count.ts';
 
 /** What this sitting will ask. Captions are Markdown. */
-export function opening({ turns }: Session, decks: readonly Deck[], stopKey: string): string {
+export function opening(
+  { turns }: Session,
+  decks: readonly Deck[],
+  { stopKey, wishesHelp }: Pick<Asker, 'stopKey' | 'wishesHelp'>,
+): string {
   const due = turns.filter((turn) => !turn.isNew);
   const topics = decks.flatMap((deck) => {
     const cards = due.filter((turn) => turn.card.deck === deck.slug).length;
@@ -15,7 +20,7 @@ export function opening({ turns }: Session, decks: readonly Deck[], stopKey: str
   ].flat();
   return (
     `This sitting: ${kinds.join(' and ')}. ` +
-    `Every answer is kept at once; ${stopKey} ends the sitting.`
+    `Every answer is kept at once; ${wishesHelp}, ${stopKey} ends the sitting.`
   );
 }
 

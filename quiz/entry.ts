@@ -62,10 +62,39 @@ interface Debrief extends Stamp {
   readonly asked: readonly string[];
 }
 
-export type Entry = Review | Read | Progress | Peek | Gap | Plan | Debrief;
+/** A review was a slip of the finger: it never was. */
+interface Undo extends Stamp {
+  readonly type: 'undo';
+  /** Id of the review. */
+  readonly of: string;
+}
+
+/** An item is not to be asked any more, or is to be asked again. */
+interface Suspension extends Stamp {
+  readonly type: 'suspend' | 'resume';
+  readonly item: string;
+}
+
+export type Entry = Review | Read | Progress | Peek | Gap | Plan | Debrief | Undo | Suspension;
 
 type Unstamped<E> = E extends Entry ? Omit<E, keyof Stamp> : never;
 export type NewEntry = Unstamped<Entry>;
+
+/** Without the reviews that were taken back. */
+export function withoutUndone(entries: readonly Entry[]): Entry[] {
+  const undone = new Set(entries.flatMap((entry) => (entry.type === 'undo' ? entry.of : [])));
+  return entries.filter(({ id }) => !undone.has(id));
+}
+
+/** Items that are not to be asked. */
+export function suspendedItems(entries: readonly Entry[]): Set<string> {
+  const items = new Set<string>();
+  for (const entry of entries) {
+    if (entry.type === 'suspend') items.add(entry.item);
+    if (entry.type === 'resume') items.delete(entry.item);
+  }
+  return items;
+}
 
 /** The entry that a line of the journal holds, or a sentence on why it holds none. */
 export function parseEntry(line: string): Entry | string {
@@ -98,6 +127,9 @@ const shapes = new Map<unknown, Readonly<Record<string, Check>>>([
   ['progress', { kata: isText, passed: isCount, of: isCount }],
   ['peek', { kata: isText }],
   ['gap', { item: isText }],
+  ['undo', { of: isText }],
+  ['suspend', { item: isText }],
+  ['resume', { item: isText }],
   ['plan', { interview: (value) => value === null || isDay(value), minutes: isCount }],
   ['debrief', { went: isText, asked: isTexts }],
 ]);

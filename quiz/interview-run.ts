@@ -138,18 +138,28 @@ async function judge(
   asker: Asker,
   lines: readonly string[],
 ): Promise<Omit<Score, 'axis'> | undefined> {
-  const reply = await asker.one('Where were you', ['Below L4', ...levels], false);
-  if (reply.kind !== 'given') return undefined;
-  const level: Level | undefined = levels[reply.answer - 1];
+  const chosen = await pick(asker, 'Where were you', ['Below L4', ...levels]);
+  if (chosen === undefined) return undefined;
+  const level: Level | undefined = levels[chosen - 1];
   if (level === undefined || lines.length === 0) return { level: 'below L4' };
-  const shown = await asker.one(
-    'Which line of yours shows it',
-    [...lines.map(shorten), 'None of them'],
-    false,
-  );
-  if (shown.kind !== 'given') return undefined;
-  const evidence = lines[shown.answer];
+  const options = [...lines.map(shorten), 'None of them'];
+  const shown = await pick(asker, 'Which line of yours shows it', options);
+  if (shown === undefined) return undefined;
+  const evidence = lines[shown];
   return evidence === undefined ? { level: 'below L4' } : { level, evidence };
+}
+
+/** There is nothing to undo or to suspend here; undefined when the learner leaves. */
+async function pick(
+  asker: Asker,
+  question: string,
+  options: readonly string[],
+): Promise<number | undefined> {
+  for (;;) {
+    const reply = await asker.one(question, options, false);
+    if (reply.kind === 'given') return reply.answer;
+    if (reply.kind === 'stop') return undefined;
+  }
 }
 
 /** Says what comes of it: the cards of what was left out are asked first from now on. */

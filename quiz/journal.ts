@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Disk, orExplain, realDisk } from './disk.ts';
-import { type Entry, type NewEntry, parseEntry } from './entry.ts';
+import { type Entry, type NewEntry, parseEntry, withoutUndone } from './entry.ts';
 import type { Problem } from './problem.ts';
 
-/** What the learner did, oldest first, and the lines that could not be read. */
+/** What the learner did and did not take back, oldest first, and the lines that could not be read. */
 export interface History {
   readonly entries: readonly Entry[];
   /** Each costs its own line only, which stays in the file as it is. */
@@ -25,15 +25,16 @@ export function openJournal(home: string, disk: Disk = realDisk): Journal {
   const file = journalFile(home);
   orExplain(file, () => disk.tryOut(file));
   const { entries, problems } = readJournal(home);
-  const known = [...entries];
+  let known = entries;
   return {
-    entries: known,
+    get entries() {
+      return known;
+    },
     problems,
     append(entry, now) {
       const stamped: Entry = { v: 1, id: randomUUID(), at: now.toISOString(), ...entry };
       orExplain(file, () => disk.append(file, JSON.stringify(stamped)));
-      known.push(stamped);
-      known.sort(byTime);
+      known = withoutUndone([...known, stamped].toSorted(byTime));
       return stamped;
     },
   };
@@ -60,7 +61,7 @@ export function readJournal(home: string): History {
       entries.set(parsed.id, parsed);
     }
   }
-  return { entries: [...entries.values()].toSorted(byTime), problems };
+  return { entries: withoutUndone([...entries.values()].toSorted(byTime)), problems };
 }
 
 const consequence = 'It does not count, and stays in the file as it is; all other lines count.';

@@ -84,10 +84,36 @@ describe('lineAsker', () => {
     const first = asker.one('Which?', options);
     input.write('1\n2\n1\n');
     expect(await first).toEqual(given(0));
-    expect(await asker.pause(), 'no key to wait for').toBe(true);
+    expect(await asker.pause(), 'no key to wait for').toBe('given');
     expect(await asker.one('Which?', options)).toEqual(given(1));
     expect(await asker.one('Which?', options)).toEqual(given(0));
     asker.close();
     expect(await asker.one('Which?', options)).toEqual(stop);
+  });
+});
+
+describe('lines', () => {
+  const take = async (typed: string) => {
+    const kept: string[] = [];
+    const { asker } = asking(typed);
+    return { ending: await asker.lines((line) => kept.push(line)), kept };
+  };
+
+  it('are kept one by one until an empty one', async () => {
+    expect(await take('\none\n two\n\nthree\n')).toEqual({ ending: 'given', kept: ['one', 'two'] });
+  });
+
+  it('may be unknown, or stopped, which keeps what stands', async () => {
+    expect(await take('?\n')).toEqual({ ending: 'unknown', kept: [] });
+    expect(await take('one\nq\n')).toEqual({ ending: 'stop', kept: ['one'] });
+    expect(await take('one')).toEqual({ ending: 'stop', kept: ['one'] });
+  });
+});
+
+describe('wishes', () => {
+  it('are letters of their own', async () => {
+    const { asker } = asking('u\nS\n');
+    expect(await asker.one('Which?', options)).toEqual({ kind: 'undo' });
+    expect(await asker.typed('Shout', readShout)).toEqual({ kind: 'suspend' });
   });
 });

@@ -1,9 +1,10 @@
 import { createInterface } from 'node:readline';
-import { type Asker, numbered, type Read, readIndexes, type Reply } from './asker.ts';
+import { type Asker, numbered, type Read, readIndexes, readWish, type Reply } from './asker.ts';
 
 /**
  * Asks where there is no terminal: prints plain text and reads one line for each answer; "?" is "I don't
- * know", "q" and the end of the input end the sitting. An empty line that is no answer is passed over.
+ * know", "u" takes the last grade back, "s" suspends a card, "q" and the end of the input end the sitting. An
+ * empty line that is no answer is passed over.
  */
 export function lineAsker(input: NodeJS.ReadableStream, print: (text: string) => void): Asker {
   const reader = createInterface({ input, terminal: false });
@@ -15,7 +16,8 @@ export function lineAsker(input: NodeJS.ReadableStream, print: (text: string) =>
       const { value: line, done } = await lines.next();
       if (done) return { kind: 'stop' };
       const typed = line.trim();
-      if (typed.toLowerCase() === 'q') return { kind: 'stop' };
+      const wish = readWish(typed);
+      if (wish !== undefined) return { kind: wish };
       if (typed === '?') return { kind: 'unknown' };
       const result = read(typed);
       if (typeof result !== 'string') return { kind: 'given', answer: result.answer };
@@ -25,6 +27,7 @@ export function lineAsker(input: NodeJS.ReadableStream, print: (text: string) =>
 
   return {
     stopKey: 'q',
+    wishesHelp: 'u takes the last grade back, s suspends the card',
     linesHelp: 'an empty line hands the answer in, `?` alone passes',
     async one(question, options, mayPass = true) {
       const hint = `a number from 1 to ${options.length}${mayPass ? ', or ? if you do not know' : ''}`;
@@ -60,7 +63,7 @@ export function lineAsker(input: NodeJS.ReadableStream, print: (text: string) =>
         hasSaid = true;
       }
     },
-    pause: async () => true,
+    pause: async () => 'given',
     close: () => reader.close(),
   };
 }

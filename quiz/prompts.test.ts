@@ -39,7 +39,7 @@ describe('one of several options', () => {
         '  3. blue',
         '  4. I don’t know',
         '',
-        '↑↓ or a digit picks, Enter takes it; Ctrl-C ends the sitting',
+        '↑↓ or a digit picks, Enter takes it; u undo, s suspend, Ctrl-C end',
       ].join('\n'),
     );
     events.keypress('enter');
@@ -81,6 +81,29 @@ describe('one of several options', () => {
     const { answer, input } = await at((asker) => asker.one('Which?', options));
     input.emit('keypress', '\u0003', ctrlC);
     expect(await answer).toEqual(stop);
+  });
+});
+
+describe('instead of an answer', () => {
+  it.each([
+    ['u', 'undo'],
+    ['s', 'suspend'],
+  ])('%s is a wish: %s', async (key, kind) => {
+    for (const question of [
+      (asker: Asker) => asker.one('Which?', options),
+      (asker: Asker) => asker.several('Which?', options),
+    ]) {
+      const { answer, input } = await at<unknown>(question);
+      input.emit('keypress', key, { name: key });
+      expect(await answer).toEqual({ kind });
+    }
+  });
+
+  it('a wish can be typed where an answer is typed', async () => {
+    const { answer, events } = await at((asker) => asker.typed('?', () => 'No.'));
+    events.type('u');
+    events.keypress('enter');
+    expect(await answer).toEqual({ kind: 'undo' });
   });
 });
 
@@ -155,16 +178,23 @@ describe('something typed', () => {
 describe('a pause', () => {
   it('ends with Enter and leaves nothing on the screen', async () => {
     const { answer, events, getFullOutput, getScreen } = await at((asker) => asker.pause());
-    expect(getScreen()).toBe('Enter goes on');
+    expect(getScreen()).toMatch(/^Enter goes on/);
     events.type('typed by mistake');
     events.keypress('enter');
-    expect(await answer).toBe(true);
+    expect(await answer).toBe('given');
     expect(plain(await getFullOutput()).trim()).toBe('');
   });
 
   it('ends the sitting with Ctrl-C', async () => {
     const { answer, input } = await at((asker) => asker.pause());
     input.emit('keypress', '\u0003', ctrlC);
-    expect(await answer).toBe(false);
+    expect(await answer).toBe('stop');
+  });
+
+  it('is a moment to take back what was said', async () => {
+    const { answer, events } = await at((asker) => asker.pause());
+    events.type('u');
+    events.keypress('enter');
+    expect(await answer).toBe('undo');
   });
 });

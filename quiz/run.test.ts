@@ -60,7 +60,7 @@ describe('a sitting', () => {
       'amplification again',
       'why-half-open again',
     ]);
-    expect(text).toContain('This sitting: 6 new cards. Every answer is kept at once; q ends');
+    expect(text).toContain('This sitting: 6 new cards. Every answer is kept at once;');
     expect(text).toContain('### 1 of 6 · Circuit breaker · new');
     expect(text).toContain('**No harm done.**\n\n**The answer:** It refuses calls');
     expect(text).toContain('```ts\nif (failures > limit) {');
@@ -149,6 +149,59 @@ describe('a sitting', () => {
     journal.append({ type: 'review', item: 'kata:circuit-breaker', grade: 'again' }, lastWeek);
     const { text } = await sit('', { journal });
     expect(text).toContain('Kata due, to be solved again: `npm run kata -- circuit-breaker`.');
+  });
+});
+
+describe('taking back and suspending', () => {
+  const decks = [plainDeck(3)];
+  const typedAnswer = (grade: number) => `\n${grade}\n`;
+
+  it('takes the last grade back, and asks once more', async () => {
+    const { reviews, text } = await sit(`${typedAnswer(1)}u\n${typedAnswer(4)}`, { decks });
+    expect(text).toContain('Taken back. Once more:');
+    expect(reviews).toEqual(['card-1 easy']);
+    expect(text.match(/### 1 of 3/g)).toHaveLength(2);
+  });
+
+  it('takes back one after the other, and no more than there is', async () => {
+    const { reviews, text } = await sit(`${typedAnswer(3)}${typedAnswer(3)}u\nu\nu\n`, { decks });
+    expect(reviews).toEqual([]);
+    expect(text).toContain('There is nothing to take back in this sitting.');
+  });
+
+  it('keeps what was taken back in the file, for what was kept is never erased', async () => {
+    await sit(`${typedAnswer(1)}u\n`, { decks });
+    const file = readFileSync(join(home, 'journal.jsonl'), 'utf8');
+    expect(file).toContain('"type":"review"');
+    expect(file).toContain('"type":"undo"');
+  });
+
+  it('does not bring back a card whose miss was taken back', async () => {
+    const all = `${typedAnswer(1)}u\n${typedAnswer(3)}${typedAnswer(3)}${typedAnswer(3)}`;
+    const { text } = await sit(all, { decks });
+    expect(text).not.toContain('### Once more');
+    expect(text).toContain('**3 cards answered: 3 held, 0 did not.**');
+  });
+
+  it('never asks a suspended card again, until it is resumed', async () => {
+    const { text } = await sit('s\n', { decks });
+    expect(text).toContain('npm run quiz -- --resume circuit-breaker/card-1');
+    expect(text).toContain('### 1 of 2');
+    expect(text).toContain('Waiting: 2 new');
+    expect((await sit('', { decks })).text).toContain('This sitting: 2 new cards.');
+    openJournal(home).append({ type: 'resume', item: 'card:circuit-breaker/card-1' }, today);
+    expect((await sit('', { decks })).text).toContain('This sitting: 3 new cards.');
+  });
+
+  it('suspends what is due as well', async () => {
+    const yesterday = new Date('2026-11-20T12:00:00');
+    const journal = openJournal(home);
+    journal.append(
+      { type: 'review', item: 'card:circuit-breaker/card-1', grade: 'again' },
+      yesterday,
+    );
+    await sit('s\n', { decks });
+    expect((await sit('', { decks })).text).toContain('This sitting: 2 new cards.');
   });
 });
 

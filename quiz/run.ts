@@ -1,9 +1,9 @@
-import { ask, say, type Screen } from './ask.ts';
-import type { Asker } from './asker.ts';
+import { ask, type Outcome, say, type Screen } from './ask.ts';
+import type { Asker, Wish } from './asker.ts';
 import { furtherReading, heading, opening } from './captions.ts';
 import { dayNumber } from './day.ts';
 import type { Card, Deck } from './deck.ts';
-import type { Grade } from './entry.ts';
+import { type Entry, type Grade, suspendedItems } from './entry.ts';
 import { currentPlan } from './interview-plan.ts';
 import type { Journal } from './journal.ts';
 import { KitError } from './problem.ts';
@@ -15,9 +15,11 @@ import {
   type Limits,
   planSession,
   type Session,
+  type Turn,
   usualLimits,
+  withoutCard,
 } from './session.ts';
-import { show } from './showing.ts';
+import { show, type Showing } from './showing.ts';
 import { describeSummary, summarize, type Summary } from './summary.ts';
 
 export interface Quiz extends Screen {
@@ -38,10 +40,11 @@ export interface Quiz extends Screen {
  * the summary, when an answer could not be kept.
  */
 export async function runQuiz(quiz: Quiz): Promise<Summary> {
-  const { decks, katas, journal, prompts, now, limits = usualLimits, command } = quiz;
+  const { katas, journal, prompts, now, limits = usualLimits, command } = quiz;
+  const decks = () => quiz.decks.map((deck) => withoutSuspended(deck, journal.entries));
   const memories = () => replay(journal.entries, currentPlan(journal.entries, now())?.day);
   const start = planSession({
-    decks,
+    decks: decks(),
     memories: memories(),
     begun: new Set(journal.entries.flatMap((entry) => (entry.type === 'read' ? entry.lesson : []))),
     gaps: openGaps(journal.entries),
@@ -49,10 +52,10 @@ export async function runQuiz(quiz: Quiz): Promise<Summary> {
     limits,
     random: seeded(seedOf(now())),
   });
-  if (start.planned > 0) await say(quiz, opening(start, decks, prompts.stopKey));
+  if (start.planned > 0) await say(quiz, opening(start, quiz.decks, prompts));
   const { session, lost } = await sit(start, quiz);
   const summary = summarize(session, {
-    decks,
+    decks: decks(),
     katas,
     memories: memories(),
     now: now(),
@@ -62,40 +65,94 @@ export async function runQuiz(quiz: Quiz): Promise<Summary> {
   return summary;
 }
 
-/** Asks until nothing is left, the learner wants no more, or an answer could not be kept. */
-async function sit(start: Session, quiz: Quiz): Promise<{ session: Session; lost?: KitError }> {
-  let session = start;
-  for (let turn = currentTurn(session); turn !== undefined; turn = currentTurn(session)) {
-    const { card, round } = turn;
-    await say(quiz, heading(turn, session, quiz.decks));
-    const showing = show(card, seeded(`${seedOf(quiz.now())} ${card.item} ${round}`));
-    const outcome = await ask(showing, quiz.prompts, quiz);
-    if (outcome === undefined) break;
-    const { grade, feedback } = outcome;
-    const lost = round === 0 ? keep(card, grade, quiz) : undefined;
-    if (lost !== undefined) return { session, lost };
-    session = answerTurn(session, grade);
-    const more = [
-      showing.explain,
-      grade === 'again' ? furtherReading(card, quiz.decks) : undefined,
-    ];
-    await say(quiz, feedback, ...more);
-    const needsTime = more.some((text) => text !== undefined);
-    if (needsTime && !(await quiz.prompts.pause())) break;
-  }
-  return { session };
+function withoutSuspended(deck: Deck, entries: readonly Entry[]): Deck {
+  const suspended = suspendedItems(entries);
+  return { ...deck, cards: deck.cards.filter(({ item }) => !suspended.has(item)) };
 }
 
-/** Records an answer; an error, ready to be thrown, when it could not be kept. */
-function keep(card: Card, grade: Grade, { journal, now }: Quiz): KitError | undefined {
+/** A sitting under way, and the answers that can be taken back. */
+interface Sitting {
+  readonly session: Session;
+  readonly before: readonly { readonly session: Session; readonly review: Entry | undefined }[];
+  /** Set when an answer could not be kept. */
+  readonly lost?: KitError;
+}
+
+/** Asks until nothing is left, the learner wants no more, or an answer could not be kept. */
+async function sit(start: Session, quiz: Quiz): Promise<Sitting> {
+  let sitting: Sitting = { session: start, before: [] };
+  for (;;) {
+    const turn = currentTurn(sitting.session);
+    if (turn === undefined) return sitting;
+    await say(quiz, heading(turn, sitting.session, quiz.decks));
+    const showing = show(
+      turn.card,
+      seeded(`${seedOf(quiz.now())} ${turn.card.item} ${turn.round}`),
+    );
+    const outcome = await ask(showing, quiz.prompts, quiz);
+    if (typeof outcome === 'string') {
+      if (outcome === 'stop') return sitting;
+      sitting = await grant(outcome, turn.card, sitting, quiz);
+    } else {
+      sitting = keep(turn, outcome.grade, sitting, quiz);
+      if (sitting.lost !== undefined) return sitting;
+      const wish = await respond(turn.card, showing, outcome, quiz);
+      if (wish === 'stop') return sitting;
+      if (wish !== 'given') sitting = await grant(wish, turn.card, sitting, quiz);
+    }
+  }
+}
+
+/** Says what there is to say about an answer; time to read, when it is more than a word. */
+async function respond(
+  card: Card,
+  { explain }: Showing,
+  { grade, feedback }: Outcome,
+  quiz: Quiz,
+): Promise<'given' | Wish> {
+  const more = [explain, grade === 'again' ? furtherReading(card, quiz.decks) : undefined];
+  await say(quiz, feedback, ...more);
+  return more.some((text) => text !== undefined) ? quiz.prompts.pause() : 'given';
+}
+
+async function grant(
+  wish: 'undo' | 'suspend',
+  card: Card,
+  sitting: Sitting,
+  quiz: Quiz,
+): Promise<Sitting> {
+  const { journal, now } = quiz;
+  if (wish === 'suspend') {
+    journal.append({ type: 'suspend', item: card.item }, now());
+    const command = `npm run quiz -- --resume ${card.deck}/${card.id}`;
+    await say(quiz, `Suspended. It is asked again after \`${command}\`.`);
+    return { ...sitting, session: withoutCard(sitting.session, card) };
+  }
+  const last = sitting.before.at(-1);
+  if (last === undefined) {
+    await say(quiz, 'There is nothing to take back in this sitting.');
+    return sitting;
+  }
+  if (last.review) journal.append({ type: 'undo', of: last.review.id }, now());
+  await say(quiz, 'Taken back. Once more:');
+  return { session: last.session, before: sitting.before.slice(0, -1) };
+}
+
+/** The sitting after an answer, which is on disk by then; or with the error of one that could not be kept. */
+function keep(turn: Turn, grade: Grade, sitting: Sitting, { journal, now }: Quiz): Sitting {
+  const { session, before } = sitting;
+  const { card, round } = turn;
   try {
-    journal.append({ type: 'review', item: card.item, grade }, now());
-    return undefined;
+    const review =
+      round === 0 ? journal.append({ type: 'review', item: card.item, grade }, now()) : undefined;
+    return {
+      session: answerTurn(session, grade),
+      before: [...before, { session, review }],
+    };
   } catch (cause) {
     if (!(cause instanceof KitError)) throw cause;
-    return new KitError(`Your answer to ${card.deck}/${card.id} was not kept. ${cause.message}`, {
-      cause,
-    });
+    const message = `Your answer to ${card.deck}/${card.id} was not kept. ${cause.message}`;
+    return { ...sitting, lost: new KitError(message, { cause }) };
   }
 }
 

@@ -92,6 +92,13 @@ export function answerTurn(session: Session, grade: Grade): Session {
   };
 }
 
+/** The session without a card, which is not to be asked again; what was answered stays. */
+export function withoutCard(session: Session, card: Card): Session {
+  const turns = session.turns.filter((turn) => turn.card.item !== card.item);
+  const wasAnswered = session.answers.some((answer) => answer.card.item === card.item);
+  return { ...session, turns, planned: session.planned - (wasAnswered ? 0 : 1) };
+}
+
 /** Cards that are due on the calendar day of `now`, most overdue first. */
 export function dueCards(
   decks: readonly Deck[],

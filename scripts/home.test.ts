@@ -84,6 +84,13 @@ describe('without a terminal', () => {
   });
 });
 
+it('does not count cards that are suspended', async () => {
+  const [id = ''] = await cards();
+  const all = (await cards()).length;
+  did({ type: 'suspend', item: `card:quota/${id}` });
+  expect(await home()).toContainEqual(expect.stringContaining(`defend 0/${all - 1}`));
+});
+
 describe('with an interview planned', () => {
   const planned = (interview: string): NewEntry => ({ type: 'plan', interview, minutes: 30 });
 

@@ -86,7 +86,10 @@ async function whereYouAre(paths: KitPaths, now: Date): Promise<Whereabouts> {
   const { entries } = history;
   const plan = currentPlan(entries, now);
   const { lessons, katas, decks } = await loadCatalog(paths.root);
-  const [cards, recall] = await Promise.all([cardsOf(decks), recallOf(entries, plan, now)]);
+  const [cards, recall] = await Promise.all([
+    cardsOf(decks, entries),
+    recallOf(entries, plan, now),
+  ]);
   const topics = readiness({ lessons, katas, cards, entries, recall });
   const usual = nextSteps(topics, kataToGoOnWith(katas, entries)?.slug);
   const planned = plan ? todaysSteps(topics, await partsOfToday(plan, paths, entries, now)) : [];
@@ -102,7 +105,7 @@ async function partsOfToday(
 ): Promise<readonly Part[]> {
   const { readKit } = await import('./read-kit.ts');
   const { daysUntil } = await import('./outlook.ts');
-  return daysUntil(plan, await readKit(root, home), entries, now).days[0]?.parts ?? [];
+  return daysUntil(plan, await readKit(root, home, entries), entries, now).days[0]?.parts ?? [];
 }
 
 /** The scheduler is loaded only when there is something to schedule. */

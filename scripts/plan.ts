@@ -72,7 +72,8 @@ export async function plan(
   }
   const { readKit } = await import('./read-kit.ts');
   const { daysUntil } = await import('./outlook.ts');
-  const days = daysUntil(current, await readKit(root, home), journal.entries, now);
+  const kit = await readKit(root, home, journal.entries);
+  const days = daysUntil(current, kit, journal.entries, now);
   for (const line of await report(current, days, now)) print(line);
   return 0;
 }

@@ -47,10 +47,10 @@ const layers = `
 `;
 
 /** The command with these lines typed, without a terminal. */
-async function run(typed: string, { words = [] as string[], now = firstDay } = {}) {
+async function run(typed: string, { words = [] as string[], now = firstDay, flags = {} } = {}) {
   const printed: string[] = [];
   const exitCode = await quiz(
-    { root, home, words, flags: {} },
+    { root, home, words, flags },
     {
       input: Readable.from([typed]),
       print: (text) => printed.push(text),
@@ -88,6 +88,20 @@ describe('npm run quiz', () => {
     expect(third.text).toMatch(
       /^\s*Nothing is due, and nothing is new\.\n\nNext due: \d cards? in/,
     );
+  });
+
+  it('brings suspended cards back, one or all', async () => {
+    writeDeck('retry', 'Retry', layers);
+    await run('s\ns\n');
+    expect((await run('')).text).toContain('nothing is new');
+    await expect(run('', { flags: { resume: 'retry/else' } })).rejects.toThrow(
+      'Suspended: retry/amplification, retry/why-jitter.',
+    );
+    await run('', { flags: { resume: 'retry/why-jitter' } });
+    expect((await run('')).text).toContain('This sitting: 1 new card.');
+    await run('', { flags: { resume: 'all' } });
+    expect((await run('')).text).toContain('This sitting: 2 new cards.');
+    await expect(run('', { flags: { resume: 'all' } })).rejects.toThrow('None is suspended.');
   });
 
   it('says what there is to ask when nobody answers', async () => {

@@ -8,13 +8,17 @@ import { columns, isInteractive } from './terminal.ts';
 export const quizCommand: Command = {
   name: 'quiz',
   summary: 'answer the cards that are due, then some new ones',
-  help: `Usage: npm run quiz [-- topic]
+  help: `Usage: npm run quiz [-- topic] [--resume deck/card]
 
 Asks the cards that are due today, then some new ones: of all topics, or of
 one. Every answer is kept at once, so Ctrl-C loses nothing.
 
+u takes the last grade back. s suspends a card: it is not asked again until
+--resume deck/card; --resume all brings back all of them.
+
 Without a terminal it reads one answer from each line: a number (1), several
 (1 3), or text; ? is "I don't know", q ends the sitting.`,
+  options: { resume: { type: 'string' } },
   run: (invocation) =>
     quiz(invocation, {
       input: process.stdin,
@@ -34,9 +38,10 @@ export interface Surroundings {
 
 /** Loads what a sitting needs only now: a list of commands must not wait for it. */
 export async function quiz(
-  { root, home, words }: Invocation,
+  { root, home, words, flags }: Invocation,
   { input, print, hasTerminal, now }: Surroundings,
 ): Promise<number> {
+  if (typeof flags['resume'] === 'string') return resume(flags['resume'], home, now(), print);
   const [topic, ...more] = words;
   if (more.length > 0) throw new KitError('Name one topic, or none for all.', { exitCode: 2 });
   const { findBySlug, loadCatalog } = await import('./content/catalog.ts');
@@ -67,6 +72,28 @@ export async function quiz(
   } finally {
     prompts.close();
   }
+  return 0;
+}
+
+/** Lets suspended cards be asked again: `deck/card`, or all of them. */
+async function resume(
+  wanted: string,
+  home: string,
+  now: Date,
+  print: (text: string) => void,
+): Promise<number> {
+  const { openJournal } = await import('../quiz/journal.ts');
+  const { suspendedItems } = await import('../quiz/entry.ts');
+  const journal = openJournal(home);
+  const suspended = [...suspendedItems(journal.entries)];
+  const items = suspended.filter((item) => wanted === 'all' || item === `card:${wanted}`);
+  if (items.length === 0) {
+    const names = suspended.map((item) => item.replace(/^card:/, '')).join(', ');
+    const which = names === '' ? 'None is suspended.' : `Suspended: ${names}.`;
+    throw new KitError(`No suspended card is named ${wanted}. ${which}`, { exitCode: 2 });
+  }
+  for (const item of items) journal.append({ type: 'resume', item }, now);
+  print(`To be asked again: ${items.map((item) => item.replace(/^card:/, '')).join(', ')}.`);
   return 0;
 }
 

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { type Entry, suspendedItems } from '../quiz/entry.ts';
 import { sheetsIn } from '../quiz/interview-sheet.ts';
 import { cardIds } from './content/card-ids.ts';
 import { type DeckFile, loadCatalog } from './content/catalog.ts';
@@ -6,21 +7,28 @@ import { interviewFiles, readInterview } from './content/interviews.ts';
 import type { Kit } from './outlook.ts';
 
 /** What a plan of the days is made from. */
-export async function readKit(root: string, home: string): Promise<Kit> {
+export async function readKit(root: string, home: string, entries: readonly Entry[]): Promise<Kit> {
   const { lessons, katas, decks } = await loadCatalog(root);
   return {
     lessons,
     katas,
-    cards: await cardsOf(decks),
+    cards: await cardsOf(decks, entries),
     interviews: await interviewsToHold(root, home),
   };
 }
 
-/** Ids of the cards, by deck. */
-export async function cardsOf(decks: readonly DeckFile[]): Promise<Map<string, string[]>> {
+/** Ids of the cards that are asked, by deck. */
+export async function cardsOf(
+  decks: readonly DeckFile[],
+  entries: readonly Entry[],
+): Promise<Map<string, string[]>> {
+  const suspended = suspendedItems(entries);
   return new Map(
     await Promise.all(
-      decks.map(async ({ slug, file }) => [slug, cardIds(await readFile(file, 'utf8'))] as const),
+      decks.map(async ({ slug, file }) => {
+        const ids = cardIds(await readFile(file, 'utf8'));
+        return [slug, ids.filter((id) => !suspended.has(`card:${slug}/${id}`))] as const;
+      }),
     ),
   );
 }
