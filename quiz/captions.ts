@@ -5,7 +5,7 @@ import { count } from './count.ts';
 
 /** What this sitting will ask. Captions are Markdown. */
 export function opening(
-  { turns }: Session,
+  { turns, waiting }: Session,
   decks: readonly Deck[],
   { stopKey, wishesHelp }: Pick<Asker, 'stopKey' | 'wishesHelp'>,
 ): string {
@@ -18,8 +18,9 @@ export function opening(
     due.length > 0 ? `${count(due.length, 'due card')} (${topics.join(', ')})` : [],
     due.length < turns.length ? count(turns.length - due.length, 'new card') : [],
   ].flat();
+  const rest = waiting > 0 ? `${waiting} more can wait for the next sittings. ` : '';
   return (
-    `This sitting: ${kinds.join(' and ')}. ` +
+    `This sitting: ${kinds.join(' and ')}. ${rest}` +
     `Every answer is kept at once; ${wishesHelp}, ${stopKey} ends the sitting.`
   );
 }

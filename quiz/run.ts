@@ -12,7 +12,7 @@ import { openGaps, replay } from './schedule.ts';
 import {
   answerTurn,
   currentTurn,
-  type Limits,
+  limitsFor,
   planSession,
   type Session,
   type Turn,
@@ -30,7 +30,6 @@ export interface Quiz extends Screen {
   readonly journal: Journal;
   readonly prompts: Asker;
   readonly now: () => Date;
-  readonly limits?: Limits;
   /** What starts another sitting like this one. */
   readonly command: string;
 }
@@ -40,9 +39,11 @@ export interface Quiz extends Screen {
  * the summary, when an answer could not be kept.
  */
 export async function runQuiz(quiz: Quiz): Promise<Summary> {
-  const { katas, journal, prompts, now, limits = usualLimits, command } = quiz;
+  const { katas, journal, prompts, now, command } = quiz;
+  const plan = currentPlan(quiz.journal.entries, quiz.now());
+  const limits = plan ? limitsFor(plan.minutes) : usualLimits;
   const decks = () => quiz.decks.map((deck) => withoutSuspended(deck, journal.entries));
-  const memories = () => replay(journal.entries, currentPlan(journal.entries, now())?.day);
+  const memories = () => replay(journal.entries, plan?.day);
   const start = planSession({
     decks: decks(),
     memories: memories(),

@@ -4,7 +4,14 @@ import { type Grade, grades, type Review } from './entry.ts';
 import { plainDeck } from './fixtures/decks.ts';
 import { seeded } from './random.ts';
 import { replay } from './schedule.ts';
-import { answerTurn, currentTurn, type Plan, planSession, type Session } from './session.ts';
+import {
+  answerTurn,
+  currentTurn,
+  limitsFor,
+  type Plan,
+  planSession,
+  type Session,
+} from './session.ts';
 
 const now = new Date('2026-11-22T12:00:00');
 const breaker = plainDeck(4, 'breaker');
@@ -79,6 +86,24 @@ describe('planSession', () => {
       'retry/card-3',
       'breaker/card-1',
     ]);
+  });
+
+  it('puts neighbours next to each other that get mixed up', () => {
+    const decks = ['retries', 'outbox', 'hedging', 'saga'].map((slug) => plainDeck(1, slug));
+    const reviews = decks.map(({ slug }, index) => missed(`card:${slug}/card-1`, 9 - index));
+    expect(itemsOf(sessionOf(reviews, { decks })).map((item) => item.split('/')[0])).toEqual([
+      'retries',
+      'hedging',
+      'outbox',
+      'saga',
+    ]);
+  });
+
+  it('leaves what is too much for another sitting, the least overdue', () => {
+    const reviews = [1, 2, 3, 4].map((card) => missed(`card:breaker/card-${card}`, card + 1));
+    const session = sessionOf(reviews, { limits: { cards: 3, fresh: 3 } });
+    expect(session.waiting).toBe(1);
+    expect(itemsOf(session)).toEqual(['breaker/card-4', 'breaker/card-3', 'breaker/card-2']);
   });
 
   it('does not ask what can wait, nor what has gone from its deck', () => {
@@ -159,5 +184,13 @@ describe('answerTurn', () => {
       }),
       { seed: 1 },
     );
+  });
+});
+
+describe('limitsFor', () => {
+  it('gives half of the minutes to cards, some of them new', () => {
+    expect(limitsFor(30)).toEqual({ cards: 30, fresh: 10 });
+    expect(limitsFor(5)).toEqual({ cards: 5, fresh: 2 });
+    expect(limitsFor(1)).toEqual({ cards: 5, fresh: 2 });
   });
 });

@@ -1,5 +1,6 @@
 import type { Card, Deck } from './deck.ts';
 import type { Grade } from './entry.ts';
+import { besideNeighbours } from './neighbours.ts';
 import { type Random, shuffle } from './random.ts';
 import { dueItems, type Memory } from './schedule.ts';
 
@@ -7,6 +8,8 @@ import { dueItems, type Memory } from './schedule.ts';
 export interface Session {
   /** How many different cards the sitting began with. */
   readonly planned: number;
+  /** Cards that are due as well, and are left for another sitting. */
+  readonly waiting: number;
   readonly turns: readonly Turn[];
   readonly answers: readonly Answer[];
 }
@@ -32,8 +35,14 @@ export interface Limits {
   readonly fresh: number;
 }
 
-/** About 15 minutes; and a day's new cards do not come back as a day nobody has time for. */
+/** About ten minutes; and a day's new cards do not come back as a day nobody has time for. */
 export const usualLimits: Limits = { cards: 20, fresh: 10 };
+
+/** Half of the minutes that a day has, at two cards a minute. */
+export function limitsFor(minutes: number): Limits {
+  const cards = Math.max(5, Math.floor(minutes));
+  return { cards, fresh: Math.ceil(cards / 3) };
+}
 
 export interface Plan {
   /** In the order of their lessons. */
@@ -55,7 +64,7 @@ export function planSession(plan: Plan): Session {
   const overdue = shuffle(dueCards(decks, memories, now), random).toSorted(
     (one, other) => dueTime(one, memories) - dueTime(other, memories),
   );
-  const due = interleave(overdue.slice(0, limits.cards));
+  const due = besideNeighbours(interleave(overdue.slice(0, limits.cards)));
   const room = Math.min(limits.fresh, limits.cards - due.length);
   const fresh = freshCards(decks, memories);
   const later = fresh.filter((card) => !gaps.has(card.item));
@@ -69,7 +78,7 @@ export function planSession(plan: Plan): Session {
       .slice(0, room)
       .map((card) => ({ card, isNew: true, round: 0 })),
   ];
-  return { planned: turns.length, turns, answers: [] };
+  return { planned: turns.length, waiting: overdue.length - due.length, turns, answers: [] };
 }
 
 export function currentTurn(session: Session): Turn | undefined {

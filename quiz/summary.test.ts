@@ -20,7 +20,12 @@ const review = (item: string, grade: Grade, at: string): Review => ({
   grade,
 });
 
-const sitting = (...answers: Session['answers']): Session => ({ planned: 3, turns: [], answers });
+const sitting = (...answers: Session['answers']): Session => ({
+  planned: 3,
+  waiting: 0,
+  turns: [],
+  answers,
+});
 
 function standing(...reviews: Review[]) {
   return { decks: [deck], katas: ['quota', 'breaker'], memories: replay(reviews), now };

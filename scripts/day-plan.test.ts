@@ -15,6 +15,7 @@ function plan(outlook: Partial<Outlook> = {}) {
   return planDays({
     days: [1, 2, 3],
     minutes: 30,
+    limits: { cards: 20, fresh: 10 },
     tasks: [],
     rehearsals: [],
     fresh: 0,
@@ -55,16 +56,16 @@ describe('planDays', () => {
     ]);
   });
 
-  it('asks due cards before all else; those that a day has no time for wait', () => {
+  it('asks due cards before all else; those beyond the limit wait', () => {
     const { days } = plan({
-      minutes: 10,
+      minutes: 15,
       tasks: [lesson('a')],
       dueOn: (day) => (day === 1 ? 30 : 0),
     });
     expect(days.map(({ due, parts }) => [due, parts.length])).toEqual([
       [20, 0],
-      [10, 0],
-      [0, 1],
+      [10, 1],
+      [0, 0],
     ]);
   });
 
@@ -81,7 +82,7 @@ describe('planDays', () => {
     expect(unseen).toBe(0);
   });
 
-  it('keeps the last days for mock interviews, and no more than a third of all', () => {
+  it('keeps the last days for mock interviews, and no more than about a third of all', () => {
     const days = [1, 2, 3, 4, 5, 6];
     const outlook = { days, rehearsals: [mock('m')], tasks: [kata('k', 300)] };
     expect(shown(plan(outlook)).slice(3)).toEqual(['4: k 30', '5: m 30', '6: m 15 k 15']);
@@ -120,6 +121,7 @@ describe('planDays', () => {
           const { days, leftOut } = plan({
             days: Array.from({ length: count }, (_, day) => day),
             minutes,
+            limits: { cards: minutes, fresh: 5 },
             tasks,
             rehearsals,
             fresh,

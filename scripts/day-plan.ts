@@ -45,6 +45,8 @@ export interface Outlook {
   readonly days: readonly number[];
   /** A day. */
   readonly minutes: number;
+  /** Cards a day at most, and of them new ones. */
+  readonly limits: { readonly cards: number; readonly fresh: number };
   /** What is left to be done, most wanted first. */
   readonly tasks: readonly Task[];
   /** Mock interviews, to be held in the last days. */
@@ -59,9 +61,6 @@ export interface Outlook {
 
 /** What a card takes. */
 export const CARD_MINUTES = 0.5;
-/** New cards a day at most, and the share of the day that may be kept for cards. */
-const MOST_FRESH = 10;
-const CARD_SHARE = 0.3;
 /** The share of the days that may go to rehearsing. */
 const REHEARSAL_SHARE = 1 / 3;
 /** Less than this is no time to begin anything. */
@@ -69,10 +68,10 @@ const SHORTEST_PART = 5;
 
 /**
  * Fills the days: the cards that are due come first, then what is most wanted and some new cards; in the last
- * days mock interviews. What is due beyond a day's minutes waits for the next day.
+ * days mock interviews. What is due beyond a day's cards waits for the next day.
  */
 export function planDays(outlook: Outlook): DayPlan {
-  const { days, minutes, dueOn, dueAfter } = outlook;
+  const { days, minutes, limits, dueOn, dueAfter } = outlook;
   const study = backlog(outlook.tasks, minutes);
   const rehearsals = backlog(outlook.rehearsals, minutes);
   const firstRehearsal = days.length - rehearsalDays(outlook);
@@ -82,17 +81,18 @@ export function planDays(outlook: Outlook): DayPlan {
 
   const planned = days.map((day, index): Day => {
     due += dueOn(day) + (returns.get(day) ?? 0);
-    const asked = Math.min(due, Math.floor(minutes / CARD_MINUTES));
+    const asked = Math.min(due, limits.cards);
     due -= asked;
 
     const left = minutes - asked * CARD_MINUTES;
     const rehearsed = index >= firstRehearsal ? rehearsals.take(left) : [];
-    const kept = Math.min(Math.min(fresh, MOST_FRESH) * CARD_MINUTES, CARD_SHARE * minutes);
+    const mostFresh = Math.min(limits.fresh, limits.cards - asked);
+    const kept = Math.min(fresh, mostFresh) * CARD_MINUTES;
     const studied = study.take(left - minutesOf(rehearsed) - kept);
     const parts = [...rehearsed, ...studied];
     fresh += opened(studied);
     const room = Math.floor((left - minutesOf(parts)) / CARD_MINUTES);
-    const news = Math.max(0, Math.min(fresh, MOST_FRESH, room));
+    const news = Math.max(0, Math.min(fresh, mostFresh, room));
     fresh -= news;
     for (const later of dueAfter(day)) returns.set(later, (returns.get(later) ?? 0) + news);
     const spent = minutesOf(parts) + (asked + news) * CARD_MINUTES;
@@ -103,9 +103,9 @@ export function planDays(outlook: Outlook): DayPlan {
 }
 
 /** How many of the last days it takes to rehearse beside the cards that are due, as far as there is time for that. */
-function rehearsalDays({ rehearsals, minutes, days }: Outlook): number {
+function rehearsalDays({ rehearsals, minutes, limits, days }: Outlook): number {
   const total = rehearsals.reduce((sum, task) => sum + task.minutes, 0);
-  const needed = Math.ceil(total / (minutes * (1 - CARD_SHARE)));
+  const needed = Math.ceil(total / (minutes - limits.cards * CARD_MINUTES));
   return Math.min(needed, Math.round(days.length * REHEARSAL_SHARE));
 }
 

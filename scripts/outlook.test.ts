@@ -98,7 +98,8 @@ describe('the days until an interview', () => {
         { type: 'review', item: 'card:retries/retries-0', grade: 'again' },
       ),
     );
-    expect(days[0]).toMatchObject({ due: 1, fresh: 10 });
+    expect(days[0]?.due).toBe(1);
+    expect(days[0]?.fresh).toBeGreaterThanOrEqual(11);
   });
 
   it('bring a solved kata back when it is due', () => {
