@@ -6,17 +6,16 @@ import type { Card, Deck } from './deck.ts';
 import { type Entry, type Grade, suspendedItems } from './entry.ts';
 import { currentPlan } from './interview-plan.ts';
 import type { Journal } from './journal.ts';
+import { CARD_SHARE, limitsFor, usualLimits } from './pace.ts';
 import { KitError } from './problem.ts';
 import { seeded } from './random.ts';
 import { openGaps, replay } from './schedule.ts';
 import {
   answerTurn,
   currentTurn,
-  limitsFor,
   planSession,
   type Session,
   type Turn,
-  usualLimits,
   withoutCard,
 } from './session.ts';
 import { show, type Showing } from './showing.ts';
@@ -41,7 +40,7 @@ export interface Quiz extends Screen {
 export async function runQuiz(quiz: Quiz): Promise<Summary> {
   const { katas, journal, prompts, now, command } = quiz;
   const plan = currentPlan(quiz.journal.entries, quiz.now());
-  const limits = plan ? limitsFor(plan.minutes) : usualLimits;
+  const limits = plan ? limitsFor(CARD_SHARE * plan.minutes) : usualLimits;
   const decks = () => quiz.decks.map((deck) => withoutSuspended(deck, journal.entries));
   const memories = () => replay(journal.entries, plan?.day);
   const start = planSession({

@@ -58,6 +58,11 @@ export function isDue(memory: Memory, now: Date): boolean {
   return dayNumber(memory.due) <= dayNumber(now);
 }
 
+/** The chance that an item comes to mind at `now`, by FSRS's forgetting curve. */
+export function chanceOfRecall({ stability, last }: Memory, now: Date): number {
+  return usual.forgetting_curve(Math.max(0, dayNumber(now) - dayNumber(last)), stability);
+}
+
 /** What should be asked on the calendar day of `now`, most overdue first. */
 export function dueItems(memories: ReadonlyMap<string, Memory>, now: Date): Memory[] {
   return [...memories.values()]

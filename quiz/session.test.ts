@@ -4,14 +4,7 @@ import { type Grade, grades, type Review } from './entry.ts';
 import { plainDeck } from './fixtures/decks.ts';
 import { seeded } from './random.ts';
 import { replay } from './schedule.ts';
-import {
-  answerTurn,
-  currentTurn,
-  limitsFor,
-  type Plan,
-  planSession,
-  type Session,
-} from './session.ts';
+import { answerTurn, currentTurn, type Plan, planSession, type Session } from './session.ts';
 
 const now = new Date('2026-11-22T12:00:00');
 const breaker = plainDeck(4, 'breaker');
@@ -123,8 +116,15 @@ describe('planSession', () => {
     expect(sessionOf([], { limits: { cards: 2, fresh: 3 } }).planned).toBe(2);
   });
 
+  it('asks no new cards when nearly the whole sitting is due', () => {
+    const reviews = [1, 2, 3, 4].map((card) => missed(`card:breaker/card-${card}`, 5));
+    const fresh = (cards: number) =>
+      sessionOf(reviews, { limits: { cards, fresh: 3 } }).turns.filter(({ isNew }) => isNew).length;
+    expect([4, 5, 6, 8, 10].map(fresh)).toEqual([0, 0, 1, 3, 3]);
+  });
+
   it('takes new cards first from topics whose lesson was read, in turn', () => {
-    const begun = sessionOf([], { begun: ['retry'], limits: { cards: 5, fresh: 5 } });
+    const begun = sessionOf([], { begun: ['retry'], limits: { cards: 7, fresh: 5 } });
     expect(itemsOf(begun).map((item) => item.split('/')[0])).toEqual([
       ...Array(4).fill('retry'),
       'breaker',
@@ -184,13 +184,5 @@ describe('answerTurn', () => {
       }),
       { seed: 1 },
     );
-  });
-});
-
-describe('limitsFor', () => {
-  it('gives half of the minutes to cards, some of them new', () => {
-    expect(limitsFor(30)).toEqual({ cards: 30, fresh: 10 });
-    expect(limitsFor(5)).toEqual({ cards: 5, fresh: 2 });
-    expect(limitsFor(1)).toEqual({ cards: 5, fresh: 2 });
   });
 });

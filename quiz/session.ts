@@ -1,6 +1,7 @@
 import type { Card, Deck } from './deck.ts';
 import type { Grade } from './entry.ts';
 import { besideNeighbours } from './neighbours.ts';
+import type { Limits } from './pace.ts';
 import { type Random, shuffle } from './random.ts';
 import { dueItems, type Memory } from './schedule.ts';
 
@@ -28,22 +29,6 @@ interface Answer {
   readonly grade: Grade;
 }
 
-export interface Limits {
-  /** At most so many cards in a sitting… */
-  readonly cards: number;
-  /** …and at most so many of them new. */
-  readonly fresh: number;
-}
-
-/** About ten minutes; and a day's new cards do not come back as a day nobody has time for. */
-export const usualLimits: Limits = { cards: 20, fresh: 10 };
-
-/** Half of the minutes that a day has, at two cards a minute. */
-export function limitsFor(minutes: number): Limits {
-  const cards = Math.max(5, Math.floor(minutes));
-  return { cards, fresh: Math.ceil(cards / 3) };
-}
-
 export interface Plan {
   /** In the order of their lessons. */
   readonly decks: readonly Deck[];
@@ -65,7 +50,8 @@ export function planSession(plan: Plan): Session {
     (one, other) => dueTime(one, memories) - dueTime(other, memories),
   );
   const due = besideNeighbours(interleave(overdue.slice(0, limits.cards)));
-  const room = Math.min(limits.fresh, limits.cards - due.length);
+  // New cards are due again within days: a sitting that is nearly full of due ones takes none.
+  const room = Math.max(0, Math.min(limits.fresh, Math.ceil(0.8 * limits.cards) - due.length));
   const fresh = freshCards(decks, memories);
   const later = fresh.filter((card) => !gaps.has(card.item));
   const turns = [

@@ -58,7 +58,7 @@ describe('planDays', () => {
 
   it('asks due cards before all else; those beyond the limit wait', () => {
     const { days } = plan({
-      minutes: 15,
+      minutes: 17,
       tasks: [lesson('a')],
       dueOn: (day) => (day === 1 ? 30 : 0),
     });

@@ -1,3 +1,5 @@
+import { CARD_MINUTES, type Limits } from '../quiz/pace.ts';
+
 /** Something to be done before an interview. */
 export interface Task {
   readonly kind: 'learn' | 'kata' | 'interview';
@@ -46,7 +48,7 @@ export interface Outlook {
   /** A day. */
   readonly minutes: number;
   /** Cards a day at most, and of them new ones. */
-  readonly limits: { readonly cards: number; readonly fresh: number };
+  readonly limits: Limits;
   /** What is left to be done, most wanted first. */
   readonly tasks: readonly Task[];
   /** Mock interviews, to be held in the last days. */
@@ -59,8 +61,6 @@ export interface Outlook {
   readonly dueAfter: (day: number) => readonly number[];
 }
 
-/** What a card takes. */
-export const CARD_MINUTES = 0.5;
 /** The share of the days that may go to rehearsing. */
 const REHEARSAL_SHARE = 1 / 3;
 /** Less than this is no time to begin anything. */

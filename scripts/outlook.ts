@@ -2,7 +2,7 @@ import { dayNumber } from '../quiz/day.ts';
 import type { Entry } from '../quiz/entry.ts';
 import type { InterviewPlan } from '../quiz/interview-plan.ts';
 import { daysDue, isDue, replay } from '../quiz/schedule.ts';
-import { limitsFor } from '../quiz/session.ts';
+import { CARD_SHARE, limitsFor } from '../quiz/pace.ts';
 import type { Catalog, Kata, Lesson } from './content/catalog.ts';
 import { askedHow, type DayPlan, planDays, type Task } from './day-plan.ts';
 import { standings } from './progress.ts';
@@ -47,7 +47,7 @@ export function daysUntil(
   return planDays({
     days,
     minutes,
-    limits: limitsFor(minutes),
+    limits: limitsFor(CARD_SHARE * minutes),
     tasks: [
       ...again.map(againFromBlank),
       // Of what is asked equally often the lessons come first: one not read costs more than a kata not built.
