@@ -29,6 +29,11 @@ export function readDay(text: string): number | undefined {
   return isDay ? dayOfUtc(utc) : undefined;
 }
 
+/** A calendar day as `yyyy-mm-dd`. */
+export function isoDay(day: number): string {
+  return utcOfDay(day).toISOString().slice(0, 10);
+}
+
 /** "today", "tomorrow", "in 12 days (Fri, Dec 4)". */
 export function dayInWords(date: Date, now: Date): string {
   const days = dayNumber(date) - dayNumber(now);

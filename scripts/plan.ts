@@ -1,4 +1,4 @@
-import { dayInWords, dayNumber, readDay, startOfDay } from '../quiz/day.ts';
+import { dayInWords, dayNumber, isoDay, readDay, startOfDay } from '../quiz/day.ts';
 import { count } from '../quiz/count.ts';
 import type { Asker } from '../quiz/asker.ts';
 import { currentPlan, type InterviewPlan, pastPlan } from '../quiz/interview-plan.ts';
@@ -91,7 +91,9 @@ function wantedPlan(flags: Invocation['flags'], now: Date): Wanted | undefined {
     throw wrong(`--interview is no day: ${String(interview)}. Write it as 2026-12-05.`);
   }
   if (day !== undefined && day < dayNumber(now)) {
-    throw wrong(`--interview is in the past: ${String(interview)}. Today is ${isoDay(now)}.`);
+    throw wrong(
+      `--interview is in the past: ${String(interview)}. Today is ${isoDay(dayNumber(now))}.`,
+    );
   }
   const number = minutes === undefined ? undefined : Number(minutes);
   if (number !== undefined && !(Number.isInteger(number) && number >= 5 && number <= 600)) {
@@ -115,12 +117,7 @@ function record(wanted: Wanted, journal: Journal, now: Date): void {
     });
   }
   const minutes = wanted.minutes ?? before?.minutes ?? USUAL_MINUTES;
-  journal.append({ type: 'plan', interview: isoDay(startOfDay(day)), minutes }, now);
-}
-
-function isoDay(date: Date): string {
-  const two = (number: number) => String(number).padStart(2, '0');
-  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  journal.append({ type: 'plan', interview: isoDay(day), minutes }, now);
 }
 
 async function askerFor(

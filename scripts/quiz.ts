@@ -1,7 +1,4 @@
-import { readFile } from 'node:fs/promises';
-import type { Deck } from '../quiz/deck.ts';
 import { KitError, type Problem } from '../quiz/problem.ts';
-import type { DeckFile } from './content/catalog.ts';
 import type { Command, Invocation } from './command.ts';
 import { columns, isInteractive } from './terminal.ts';
 
@@ -47,6 +44,7 @@ export async function quiz(
   const { findBySlug, loadCatalog } = await import('./content/catalog.ts');
   const catalog = await loadCatalog(root);
   const chosen = topic === undefined ? undefined : findBySlug('deck', topic, catalog.decks);
+  const { readDecks } = await import('./read-decks.ts');
   const { decks, problems } = await readDecks(chosen ? [chosen] : catalog.decks);
 
   const { openJournal } = await import('../quiz/journal.ts');
@@ -95,26 +93,6 @@ async function resume(
   for (const item of items) journal.append({ type: 'resume', item }, now);
   print(`To be asked again: ${items.map((item) => item.replace(/^card:/, '')).join(', ')}.`);
   return 0;
-}
-
-/** The decks, and in one line what of them cannot be asked. */
-async function readDecks(
-  files: readonly DeckFile[],
-): Promise<{ decks: Deck[]; problems: string[] }> {
-  const { parseDeck } = await import('../quiz/deck.ts');
-  const { count } = await import('../quiz/count.ts');
-  const parsed = await Promise.all(
-    files.map(async ({ file, slug }) => parseDeck(await readFile(file, 'utf8'), file, slug)),
-  );
-  const decks = parsed.flatMap(({ deck }) => deck ?? []);
-  const cards = parsed.reduce((sum, { leftOut }) => sum + leftOut, 0);
-  const lost = [
-    cards > 0 ? count(cards, 'card') : [],
-    decks.length < parsed.length ? count(parsed.length - decks.length, 'deck') : [],
-  ].flat();
-  const problems =
-    lost.length > 0 ? [`Left out: ${lost.join(' and ')}. npm run verify says why.`] : [];
-  return { decks, problems };
 }
 
 function damageInWords(problems: readonly Problem[]): string[] {

@@ -1,13 +1,12 @@
 /** A year of daily sittings with a learner whose forgetting is known: minutes a day, and what is still known. */
-import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { parseDeck } from '../quiz/deck.ts';
 import { targetRetention } from '../quiz/schedule.ts';
 import { aligned } from './columns.ts';
 import { loadCatalog } from './content/catalog.ts';
 import { main } from './main.ts';
 import { playYear } from './measure/year.ts';
 import { kitPaths } from './paths.ts';
+import { readDecks } from './read-decks.ts';
 
 await main(async (args) => {
   const { values } = parseArgs({
@@ -19,10 +18,7 @@ await main(async (args) => {
     },
   });
   const { decks: files } = await loadCatalog(kitPaths(process.env).root);
-  const decks = await Promise.all(
-    files.map(async ({ file, slug }) => parseDeck(await readFile(file, 'utf8'), file, slug)),
-  );
-  const all = decks.flatMap(({ deck }) => deck ?? []);
+  const { decks: all } = await readDecks(files);
   const rows = values.minutes.map((each) => {
     const minutes = Number(each);
     const year = playYear({ decks: all, days: Number(values.days), minutes, seed: values.seed });
