@@ -14,6 +14,7 @@ beforeEach(async () => {
 });
 afterEach(() => remove());
 
+const GUESSING = /^The right option is the longest in \d+ % of \d+ cards, the shortest in/;
 const SPEED = /^\d+ candidates, \d+ runs in \d+\.\d s: \d\.\d\d s a run$/;
 const now = new Date(2026, 0, 31, 18, 5, 9);
 
@@ -47,6 +48,7 @@ it(
   async () => {
     const { exitCode, printed, progress } = await run({ pristine: true });
     expect(printed).toEqual([
+      expect.stringMatching(GUESSING),
       expect.stringMatching(SPEED),
       expect.stringMatching(/^\d+ passed, 0 failed$/),
     ]);
@@ -93,6 +95,7 @@ it(
       "solutions/quota/quota.ts the stub made of it does not compile (its line 12): TS2304: Cannot find name 'nought'.",
       "solutions/quota/quota.ts:12 TS2304: Cannot find name 'nought'.",
       'In progress, so checked from stub: quota',
+      expect.stringMatching(GUESSING),
       expect.stringMatching(SPEED),
       expect.stringMatching(/^\d+ passed, 7 failed$/),
     ]);

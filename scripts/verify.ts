@@ -1,3 +1,4 @@
+import type { Giveaway } from '../quiz/giveaway.ts';
 import { KitError, type Problem } from '../quiz/problem.ts';
 import { loadCatalog } from './content/catalog.ts';
 import type { Command, Invocation } from './command.ts';
@@ -57,7 +58,7 @@ export async function verify(
   return findings.checks.some(isFailed) ? 1 : 0;
 }
 
-function report({ checks, stubs, trials }: Findings, root: string): string[] {
+function report({ checks, stubs, trials, giveaway }: Findings, root: string): string[] {
   const shown = (file: string) => shownPath(file, root);
   const problems = checks.flatMap((check) => check.problems);
   const inProgress = stubs.filter((stub) => stub.inProgress).map(({ kata }) => kata.slug);
@@ -75,6 +76,7 @@ function report({ checks, stubs, trials }: Findings, root: string): string[] {
     ...(inProgress.length > 0
       ? [`In progress, so checked from stub: ${inProgress.join(', ')}`]
       : []),
+    ...(giveaway.cards > 0 ? [guessing(giveaway)] : []),
     ...(trials.runs > 0 ? [speed(trials)] : []),
     `${checks.length - failed} passed, ${failed} failed`,
   ];
@@ -86,6 +88,14 @@ function isFailed({ problems }: Findings['checks'][number]): boolean {
 
 function byPlace(a: Problem, b: Problem): number {
   return byText(a.file, b.file) || (a.line ?? 0) - (b.line ?? 0);
+}
+
+function guessing({ cards, longest, shortest, chance }: Giveaway): string {
+  const percent = (count: number) => `${Math.round((100 * count) / cards)} %`;
+  return (
+    `The right option is the longest in ${percent(longest)} of ${cards} cards, ` +
+    `the shortest in ${percent(shortest)} (chance: ${percent(chance)})`
+  );
 }
 
 function speed({ candidates, runs, elapsedMs }: TrialStats): string {

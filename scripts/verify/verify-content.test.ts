@@ -56,6 +56,29 @@ const cases: [what: string, spoil: () => Promise<void>, expected: unknown[]][] =
     [`${LESSON}:4 front matter: expected \`minutes\` to be a whole number, 1 or more; not "many"`],
   ],
   [
+    'an option that speaks of the others',
+    () => change(DECK, 'text: It keeps callers in order.', 'text: None of the above.'),
+    [expect.stringMatching(/quota\.yaml:\d+ what-holds: options are shuffled/)],
+  ],
+  [
+    'a deck whose right options are too often the longest',
+    async () => {
+      const cards = Array.from({ length: 12 }, (_, n) =>
+        [
+          `  - id: guess-${n}`,
+          '    kind: choice',
+          `    prompt: Guess ${n}`,
+          '    options:',
+          '      - { text: The one that is right in every respect, right: true }',
+          '      - { text: Not this, why: No. }',
+          '      - { text: Nor that, why: No. }',
+        ].join('\n'),
+      );
+      await appendFile(join(root, DECK), `\n${cards.join('\n')}\n`);
+    },
+    [expect.stringMatching(/the right option is the longest in 1\d of 1\d cards/)],
+  ],
+  [
     'an interview whose phases do not add up',
     () => change(INTERVIEW, '(10 minutes)', '(20 minutes)'),
     [`${INTERVIEW}:4 says 15 minutes, but its phases take 25`],

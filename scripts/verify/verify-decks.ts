@@ -1,8 +1,10 @@
 import { parseDeck } from '../../quiz/deck.ts';
+import { giveawayOf, isTooOften } from '../../quiz/giveaway.ts';
 import type { DeckFile, Lesson } from '../content/catalog.ts';
 import { type Check, expectThat, problemIn } from './checks.ts';
 
 const FEWEST_CARDS = 10;
+const ALL_OR_NONE = /\b(?:all|none|both|neither|any) of the (?:above|others)\b/i;
 
 /** The lesson that a deck asks about, and its anchors. */
 export interface DeckLesson {
@@ -24,6 +26,31 @@ export function checkDeck(
   checks.push(
     expectThat(count >= FEWEST_CARDS, file, `expected ${FEWEST_CARDS} cards or more, not ${count}`),
   );
+  const giveaway = giveawayOf(deck.cards);
+  for (const extreme of ['longest', 'shortest'] as const) {
+    const often = giveaway[extreme];
+    checks.push(
+      expectThat(
+        !isTooOften(often, giveaway),
+        file,
+        `the right option is the ${extreme} in ${often} of ${giveaway.cards} cards, which gives it away: chance would have ${Math.round(giveaway.chance)}`,
+      ),
+    );
+  }
+  checks.push({
+    file,
+    problems: deck.cards.flatMap((card) =>
+      'options' in card && card.options.some(({ text: option }) => ALL_OR_NONE.test(option))
+        ? [
+            problemIn(
+              file,
+              card.line,
+              `${card.id}: options are shuffled, so none may speak of "the above"`,
+            ),
+          ]
+        : [],
+    ),
+  });
   if (!about) return checks;
 
   const { title } = about.lesson;

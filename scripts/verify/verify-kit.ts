@@ -1,4 +1,6 @@
 import { join } from 'node:path';
+import { type Card, parseDeck } from '../../quiz/deck.ts';
+import { type Giveaway, giveawayOf } from '../../quiz/giveaway.ts';
 import type { Moment } from '../content/attempts.ts';
 import type { Catalog, Kata } from '../content/catalog.ts';
 import type { Check } from './checks.ts';
@@ -22,6 +24,7 @@ export interface Findings {
   readonly checks: readonly Check[];
   readonly stubs: readonly StubCheck[];
   readonly trials: TrialStats;
+  readonly giveaway: Giveaway;
 }
 
 /** Looks at everything in a topic. What is wrong with the content is a finding, never an error. */
@@ -56,7 +59,15 @@ export async function verifyKit(
     ],
     stubs,
     trials: trialled.stats,
+    giveaway: giveawayOf(await cardsIn(topic, read)),
   };
+}
+
+async function cardsIn({ decks }: Topic, read: Read): Promise<Card[]> {
+  const parsed = await Promise.all(
+    decks.map(async ({ file, slug }) => parseDeck((await read(file)) ?? '', file, slug)),
+  );
+  return parsed.flatMap(({ deck }) => deck?.cards ?? []);
 }
 
 async function readKata(kata: Kata, read: Read): Promise<KataTexts> {
