@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { toAnki } from './anki.ts';
-import { deckOf, everyKind } from './fixtures/decks.ts';
+import { aDuel, deckOf, everyKind } from './fixtures/decks.ts';
 
 const rowsOf = async (cards = everyKind) => (await toAnki([deckOf(cards)])).trimEnd().split('\n');
 const rowOf = async (id: string, cards?: string) =>
@@ -36,6 +36,12 @@ describe('toAnki', () => {
     expect(answer).toContain('It refuses calls');
     expect(answer).toContain('Fast failure is the point.');
     expect(answer).toContain('Source, as of 2026-11');
+  });
+
+  it('asks both questions of a duel on one card', async () => {
+    const [, question = '', answer = ''] = (await rowOf('wait-or-refuse', aDuel)).split('\t');
+    expect(question).toMatch(/Queue.*Which fact would change your mind\?.*The pool is expensive/);
+    expect(answer).toMatch(/Refuse.*The bursts last less/);
   });
 
   it('keeps the lines of code', async () => {

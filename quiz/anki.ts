@@ -43,6 +43,20 @@ function sides(card: Card): { question: string; answer: string } {
         question: join(showing.prompt, bullets(showing.options)),
         answer: join(showing.judge(undefined).feedback, ...rest),
       };
+    case 'duel':
+      return {
+        question: join(
+          showing.prompt,
+          bullets(showing.options),
+          'Which fact would change your mind?',
+          bullets(showing.flip.options),
+        ),
+        answer: join(
+          showing.judge(undefined).feedback,
+          showing.flip.judge(undefined).feedback,
+          ...rest,
+        ),
+      };
     case 'order':
       return {
         question: join(showing.prompt, bullets(showing.steps)),

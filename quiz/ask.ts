@@ -35,6 +35,16 @@ export async function ask(showing: Showing, asker: Asker, screen: Screen): Promi
   switch (showing.ask) {
     case 'one':
       return judged(await asker.one('Your answer', await list(showing.options)), showing.judge);
+    case 'duel': {
+      const first = judged(
+        await asker.one('Your answer', await list(showing.options)),
+        showing.judge,
+      );
+      if (typeof first === 'string' || first.grade === 'again') return first;
+      print(`\n${(await render('**Right.** Which fact would change your mind?')).trim()}\n`);
+      const { flip } = showing;
+      return judged(await asker.one('Your answer', await list(flip.options)), flip.judge);
+    }
     case 'several':
       return judged(
         await asker.several('All that hold', await list(showing.options)),

@@ -69,6 +69,16 @@ const numeric = z.strictObject({
   unit: text.optional(),
   formula: text.optional(),
 });
+/** Which of the two here, and which fact would turn that round? */
+const duel = z.strictObject({
+  kind: z.literal('duel'),
+  ...base,
+  options: options.length(2, 'must be the two that are compared'),
+  flip: z.strictObject(
+    { options },
+    'must have `options`: facts, one of which turns the choice round',
+  ),
+});
 const recall = z.strictObject({
   kind: z.literal('recall'),
   ...base,
@@ -82,6 +92,11 @@ export const cardSchemas = {
   choice: choice.superRefine((card, context) => checkOneRight(card.options, reportTo(context))),
   bug: bug.superRefine((card, context) => checkOneRight(card.options, reportTo(context))),
   choices: choices.superRefine((card, context) => checkSomeRight(card.options, reportTo(context))),
+  duel: duel.superRefine((card, context) => {
+    const report = reportTo(context);
+    checkOneRight(card.options, report);
+    checkOneRight(card.flip.options, (path, message) => report(['flip', ...path], message));
+  }),
   order: order.superRefine((card, context) => {
     checkDistinct(card.steps, (index) => ['steps', index], reportTo(context));
   }),

@@ -12,9 +12,7 @@ export interface Giveaway {
 }
 
 export function giveawayOf(cards: readonly Card[]): Giveaway {
-  const texts = cards.flatMap((card) =>
-    card.kind === 'choice' || card.kind === 'bug' ? [card.options] : [],
-  );
+  const texts = cards.flatMap(choicesOfOne);
   const rightIs = (extreme: (lengths: readonly number[]) => number) =>
     texts.filter((options) => {
       const lengths = options.map(({ text }) => text.length);
@@ -26,6 +24,11 @@ export function giveawayOf(cards: readonly Card[]): Giveaway {
     shortest: rightIs((lengths) => Math.min(...lengths)),
     chance: texts.reduce((sum, options) => sum + 1 / options.length, 0),
   };
+}
+
+function choicesOfOne(card: Card) {
+  if (card.kind === 'choice' || card.kind === 'bug') return [card.options];
+  return card.kind === 'duel' ? [card.flip.options] : [];
 }
 
 /** Three standard deviations: a fair deck is beyond it once in a thousand. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Disk, explainDiskError, realDisk } from './disk.ts';
-import { deckOf, everyKind, plainDeck } from './fixtures/decks.ts';
+import { aDuel, deckOf, everyKind, plainDeck } from './fixtures/decks.ts';
 import { openJournal, readJournal } from './journal.ts';
 import { lineAsker } from './line-asker.ts';
 import { KitError } from './problem.ts';
@@ -93,6 +93,23 @@ describe('a sitting', () => {
     expect(reviews).toEqual(['what-open-means good']);
     expect(text).toContain('**Right.**\n\nFast failure is the point.\n\n### 2 of 6');
     expect(text).not.toContain('Read:');
+  });
+
+  it('asks who is right in a duel which fact would change that, and wants both', async () => {
+    const decks = [deckOf(aDuel)];
+    const shown = (await sit('', { decks })).text;
+    const refuse = optionIn(shown, 'Refuse');
+    const wrongOne = await sit(`${optionIn(shown, 'Queue')}\n`, { decks });
+    expect(wrongOne.reviews).toEqual(['wait-or-refuse again']);
+    expect(wrongOne.text).toContain('The line only grows.');
+    expect(wrongOne.text).not.toContain('Which fact would change your mind?');
+    const half = await sit(`u\n${refuse}\n?\n`, {
+      decks,
+      now: () => new Date('2026-11-23T12:00:00'),
+    });
+    expect(half.text).toContain('**Right.** Which fact would change your mind?');
+    expect(half.text).toContain('**The answer:** The bursts last less');
+    expect(half.reviews.at(-1)).toBe('wait-or-refuse again');
   });
 
   it('takes the learner’s own grade of a recall, after the points', async () => {

@@ -11,13 +11,17 @@ export type Showing = Question & {
 };
 
 type Question =
-  | (Asked<number> & { readonly ask: 'one'; readonly options: readonly string[] })
+  | ChoiceOfOne
+  /** Which of two; who is right is asked which of the facts in `flip` would change that. */
+  | (Omit<ChoiceOfOne, 'ask'> & { readonly ask: 'duel'; readonly flip: ChoiceOfOne })
   | (Asked<readonly number[]> & { readonly ask: 'several'; readonly options: readonly string[] })
   /** The answer names the shown steps (0-based) in the order in which they belong. */
   | (Asked<readonly number[]> & { readonly ask: 'order'; readonly steps: readonly string[] })
   | (Asked<number> & { readonly ask: 'number'; readonly unit: string | undefined })
   /** Nobody but the learner can judge it. */
   | { readonly ask: 'recall'; readonly points: readonly string[] };
+
+type ChoiceOfOne = Asked<number> & { readonly ask: 'one'; readonly options: readonly string[] };
 
 interface Asked<Answer> {
   /** What to say to an answer; undefined: “I don't know”. */
@@ -41,6 +45,10 @@ export function show(card: Card, random: Random): Showing {
         explain,
         ...one(shuffle(card.options, random)),
       };
+    case 'duel': {
+      const flip = one(shuffle(card.flip.options, random));
+      return { prompt, explain, ...one(shuffle(card.options, random)), ask: 'duel', flip };
+    }
     case 'choices':
       return { prompt, explain, ...several(shuffle(card.options, random)) };
     case 'order':
@@ -62,7 +70,7 @@ function wrong(...paragraphs: readonly (string | undefined)[]): Judgement {
   return { right: false, feedback: said.join('\n\n') };
 }
 
-function one(options: readonly Option[]): Question {
+function one(options: readonly Option[]): ChoiceOfOne {
   const answer = options.find((option) => option.right);
   return {
     ask: 'one',

@@ -19,6 +19,22 @@ cards:
       - text: What sounds right
         why: That first, then why it is not.
 
+  # Which of two, and which fact would turn that round.
+  - id: example-duel
+    kind: duel
+    prompt: 'TODO: a situation in which both come to mind.'
+    options:
+      - right: true
+        text: This pattern
+      - text: That one
+        why: What it lacks here.
+    flip:
+      options:
+        - right: true
+          text: The fact that makes it the other one
+        - text: A fact that changes nothing
+          why: Why not.
+
   # Several right options.
   - id: example-choices
     kind: choices
