@@ -93,9 +93,9 @@ function againFromBlank({ slug, title, minutes }: Kata): Task {
   return { kind: 'kata', slug, ...again, asked: 'often', cards: 0 };
 }
 
-/** One in any case, and else a third of the time. */
+/** One in any case, and else a third of the time that cards leave. */
 function mostRehearsals(minutes: number): number {
-  return Math.max(1, Math.floor(minutes / 3 / 45));
+  return Math.max(1, Math.floor(((1 - CARD_SHARE) * minutes) / 3 / 45));
 }
 
 /** How often each of them is there. */
