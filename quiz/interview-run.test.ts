@@ -118,7 +118,7 @@ describe('a mock interview', () => {
   it('makes due what was left out', async () => {
     const { text } = await rehearse(`${conversation}1\n1\n`);
     expect(gaps()).toEqual(['card:a/load']);
-    expect(text).toContain('1 card on what you left out is due now');
+    expect(text).toContain('1 card on what you left out will be asked first');
   });
 
   it('keeps a transcript that can be read without the kit', async () => {

@@ -176,7 +176,7 @@ async function close(mock: MockInterview): Promise<void> {
     '## Your scores',
     scores.map(({ axis, level }) => `- ${axis}: ${level}`).join('\n'),
     items.length > 0
-      ? `${count(items.length, 'card')} on what you left out ${items.length === 1 ? 'is' : 'are'} due now: \`npm run quiz\``
+      ? `${count(items.length, 'card')} on what you left out will be asked first: \`npm run quiz\``
       : 'Nothing was left out.',
   );
 }
