@@ -6,12 +6,20 @@ describe('mentions', () => {
   it('hears the beginning of a word, whatever the case and the punctuation', () => {
     expect(mentions('We make it Idempotent.', ['idempot'])).toBe(true);
     expect(mentions('a dead-letter queue', ['dead letter'])).toBe(true);
-    expect(mentions('3 × 3 attempts', ['3 x 3', '3 3'])).toBe(true);
   });
 
   it('hears no word within another', () => {
     expect(mentions('the unjittered one', ['jitter'])).toBe(false);
     expect(mentions('dead messages, a letter', ['dead letter'])).toBe(false);
+  });
+
+  it('hears a number however it is written, and no other one', () => {
+    expect(mentions('3 × 3 attempts, or 12,000 calls, or 99.9 %.', ['3x3'])).toBe(true);
+    expect(mentions('12,000 calls', ['12000'])).toBe(true);
+    expect(mentions('we lose 10%', ['10 %'])).toBe(true);
+    expect(mentions('270 calls', ['27'])).toBe(false);
+    expect(mentions('0.1 % of 99.9 %', ['1 %', '9 %', '0'])).toBe(false);
+    expect(mentions('it ends at 27. Then', ['27'])).toBe(true);
   });
 
   it('wants all parts of a term with a plus, anywhere', () => {

@@ -121,6 +121,13 @@ function parseMilestone({ title, body, line }: Section, report: Report): Milesto
     if (found === undefined) report(line, `${title}: it needs a line "- ${name}: …"`);
     return (found ?? '').replaceAll(/\s*\n\s*/g, ' ').trim();
   };
+  const nested = body.split('\n').findIndex((each) => /^ +[-*+] /.test(each));
+  if (nested !== -1) {
+    report(
+      line + 1 + nested,
+      `${title}: a line within a field must not begin with "-", "*" or "+"`,
+    );
+  }
   return {
     title,
     terms: listed(field('Listens for')),

@@ -89,6 +89,14 @@ const cases: [what: string, spoil: () => Promise<void>, expected: unknown[]][] =
     [`${INTERVIEW}:13 Asks for the load: there is no card quota/what-else`],
   ],
   [
+    'a term that can never be heard, and one that was cut in two',
+    () => change(INTERVIEW, 'quota · limit + user', 'quota · limit + €\n  + user'),
+    [
+      `${INTERVIEW}:30 Gives each user a quota: a line within a field must not begin with "-", "*" or "+"`,
+      `${INTERVIEW}:27 Gives each user a quota: "limit + € + user" has a part without a word, which is never heard`,
+    ],
+  ],
+  [
     'an interviewer who says what they listen for',
     () => change(INTERVIEW, 'whether that is much', 'which rps is much'),
     [`${INTERVIEW}:13 Asks for the load: the interviewer says "rps" before the learner can`],

@@ -1,5 +1,5 @@
 import { parseInterview } from '../content/interviews.ts';
-import { mentions } from '../../quiz/mentions.ts';
+import { mentions, partsOf } from '../../quiz/mentions.ts';
 import { type Check, expectThat, problemIn } from './checks.ts';
 
 const AXES = ['Breadth', 'Depth', 'Trade-offs', 'Initiative'];
@@ -37,6 +37,16 @@ export function checkInterview(text: string, file: string, items: ReadonlySet<st
           complain(title, `the interviewer says "${term}" before the learner can`),
         );
       }),
+    },
+    {
+      file,
+      problems: milestones.flatMap(({ title, terms }) =>
+        terms
+          .filter((term) => partsOf(term).includes(''))
+          .map((term) =>
+            complain(title, `"${term}" has a part without a word, which is never heard`),
+          ),
+      ),
     },
     expectThat(
       AXES.every((axis, index) => rubric[index]?.title === axis),
