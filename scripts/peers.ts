@@ -57,9 +57,15 @@ async function peersOf(root: string, slug: string): Promise<Peer[]> {
   return Promise.all(
     (await entriesOf(folder)).map(async ({ name: file }) => {
       const name = basename(file, '.ts');
-      const manifest = join(root, 'node_modules', name, 'package.json');
+      const code = await readFile(join(folder, file), 'utf8');
+      const manifest = join(root, 'node_modules', packageOf(code) ?? name, 'package.json');
       const { version }: { version: string } = JSON.parse(await readFile(manifest, 'utf8'));
-      return { name, version, code: await readFile(join(folder, file), 'utf8') };
+      return { name, version, code };
     }),
   );
+}
+
+/** A package with a scope gives its adapter no file name: then it is the last such package that is imported. */
+function packageOf(code: string): string | undefined {
+  return [...code.matchAll(/from '(@[^/']+\/[^/']+)'/g)].at(-1)?.[1];
 }
