@@ -52,7 +52,7 @@ export function daysUntil(
       ...again.map(againFromBlank),
       // Of what is asked equally often the lessons come first: one not read costs more than a kata not built.
       ...askedHow.flatMap((asked) => [
-        ...unread.filter((lesson) => lesson.asked === asked && lesson.wantsKata).map(toRead),
+        ...unread.filter((lesson) => lesson.asked === asked && !isRehearsed(lesson)).map(toRead),
         ...toBuild
           .filter(({ kata }) => askedOf(kata) === asked)
           .map(({ kata, minutes: left }): Task => {
@@ -61,8 +61,7 @@ export function daysUntil(
       ]),
     ],
     rehearsals: [
-      // What is not built is rehearsed: the interview itself.
-      ...unread.filter((lesson) => !lesson.wantsKata).map(toRead),
+      ...unread.filter(isRehearsed).map(toRead),
       ...interviews.slice(0, mostRehearsals(days.length * minutes)).map((each): Task => {
         return { kind: 'interview', ...each, asked: 'often', cards: 0 };
       }),
@@ -71,6 +70,11 @@ export function daysUntil(
     dueOn: (day) => dueOn.get(day) ?? 0,
     dueAfter: (day) => daysDue(`first asked on ${day}`, day, interview),
   });
+}
+
+/** What is always asked and never built: the interview itself. */
+function isRehearsed({ wantsKata, asked }: Lesson): boolean {
+  return !wantsKata && asked === 'often';
 }
 
 function named({ slug, title }: Kata) {
