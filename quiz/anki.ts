@@ -1,8 +1,8 @@
 import { marked } from 'marked';
+import { sourceInWords } from './captions.ts';
 import type { Card, Deck } from './deck.ts';
-import { bullets } from './showing.ts';
-import { show } from './showing.ts';
 import { seeded } from './random.ts';
+import { bullets, FLIP_QUESTION, show } from './showing.ts';
 
 /**
  * Decks as a text file that Anki imports (docs.ankiweb.net, "Text Files"): the first field is the card's id, by
@@ -35,7 +35,7 @@ async function rowOf(card: Card, { slug }: Deck): Promise<string> {
 /** Question and answer as Markdown, shown as on every machine: the seed is the card. */
 function sides(card: Card): { question: string; answer: string } {
   const showing = show(card, seeded(card.item));
-  const rest = [showing.explain ?? '', sourceOf(card)];
+  const rest = [showing.explain, sourceInWords(card)];
   switch (showing.ask) {
     case 'one':
     case 'several':
@@ -48,7 +48,7 @@ function sides(card: Card): { question: string; answer: string } {
         question: join(
           showing.prompt,
           bullets(showing.options),
-          'Which fact would change your mind?',
+          FLIP_QUESTION,
           bullets(showing.flip.options),
         ),
         answer: join(
@@ -70,13 +70,8 @@ function sides(card: Card): { question: string; answer: string } {
   return { question: showing.prompt, answer: join(bullets(showing.points), ...rest) };
 }
 
-function sourceOf({ source, asOf }: Card): string {
-  if (source === undefined) return '';
-  return `Source${asOf === undefined ? '' : `, as of ${asOf}`}: <${source}>`;
-}
-
-function join(...parts: readonly string[]): string {
-  return parts.filter((part) => part !== '').join('\n\n');
+function join(...parts: readonly (string | undefined)[]): string {
+  return parts.filter((part) => part !== undefined && part !== '').join('\n\n');
 }
 
 /** Anki keeps the line breaks of a field only as HTML. */

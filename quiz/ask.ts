@@ -1,7 +1,7 @@
 import { type Asker, listIndent, numbered, readIndexes, type Reply, type Wish } from './asker.ts';
 import { type Grade, grades } from './entry.ts';
 import { readNumber } from './number.ts';
-import { bullets, type Judgement, type Showing } from './showing.ts';
+import { bullets, FLIP_QUESTION, type Judgement, type Showing } from './showing.ts';
 
 export interface Screen {
   readonly print: (text: string) => void;
@@ -41,7 +41,7 @@ export async function ask(showing: Showing, asker: Asker, screen: Screen): Promi
         showing.judge,
       );
       if (typeof first === 'string' || first.grade === 'again') return first;
-      print(`\n${(await render('**Right.** Which fact would change your mind?')).trim()}\n`);
+      print(`\n${(await render(`**Right.** ${FLIP_QUESTION}`)).trim()}\n`);
       const { flip } = showing;
       return judged(await asker.one('Your answer', await list(flip.options)), flip.judge);
     }

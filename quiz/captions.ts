@@ -41,9 +41,14 @@ export function furtherReading(card: Card, decks: readonly Deck[]): string {
   const [section, anchor] =
     card.section === undefined ? ['', ''] : [` › ${sentence(card.section)}`, `#${card.section}`];
   const read = `Read: ${titleOf(card, decks)}${section} (\`npm run learn -- ${card.deck}${anchor}\`)`;
-  const { source, asOf } = card;
-  if (source === undefined) return read;
-  return `${read}\n\nSource${asOf === undefined ? '' : `, as of ${asOf}`}: <${source}>`;
+  const source = sourceInWords(card);
+  return source === undefined ? read : `${read}\n\n${source}`;
+}
+
+/** Where a card's facts are from, and as of when. */
+export function sourceInWords({ source, asOf }: Card): string | undefined {
+  if (source === undefined) return undefined;
+  return `Source${asOf === undefined ? '' : `, as of ${asOf}`}: <${source}>`;
 }
 
 function titleOf(card: Card, decks: readonly Deck[]): string {

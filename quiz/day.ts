@@ -21,6 +21,11 @@ export function dayOfUtc(midnight: Date): number {
   return Math.floor(midnight.getTime() / dayMs);
 }
 
+/** True from the calendar day of `date` on. */
+export function hasCome(date: Date, now: Date): boolean {
+  return dayNumber(date) <= dayNumber(now);
+}
+
 /** The calendar day that `yyyy-mm-dd` names; undefined when there is no such day. */
 export function readDay(text: string): number | undefined {
   if (!/^\d{4}-\d\d-\d\d$/.test(text)) return undefined;
@@ -39,7 +44,12 @@ export function dayInWords(date: Date, now: Date): string {
   const days = dayNumber(date) - dayNumber(now);
   if (days <= 0) return 'today';
   if (days === 1) return 'tomorrow';
-  return `in ${days} days (${calendarDate.format(date)})`;
+  return `in ${days} days (${dateInWords(date)})`;
+}
+
+/** "Fri, Dec 4". */
+export function dateInWords(date: Date): string {
+  return calendarDate.format(date);
 }
 
 const dayMs = 24 * 60 * 60 * 1000;

@@ -1,5 +1,6 @@
 import { LineCounter, parseDocument } from 'yaml';
 import { type CardContent, type CardKind, cardSchemas } from './card-schema.ts';
+import { cardItem } from './item.ts';
 import type { Problem } from './problem.ts';
 import { isRecord } from './record.ts';
 import { cutTexts, lineFinder, type Path } from './yaml-places.ts';
@@ -90,7 +91,7 @@ function readCards(
       return [];
     }
     firstLines.set(card.id, line);
-    return [{ ...card, item: `card:${deck}/${card.id}`, deck, line }];
+    return [{ ...card, item: cardItem(`${deck}/${card.id}`), deck, line }];
   });
 }
 

@@ -1,5 +1,5 @@
-import type { Level, Question, Turn } from './interview.ts';
-import { levels } from './interview.ts';
+import type { Question, Turn } from './interview.ts';
+import { type Level, levels } from './level.ts';
 import { isRecord } from './record.ts';
 
 /** What happens in a mock interview, as its record keeps it: one line each. */

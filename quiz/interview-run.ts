@@ -1,18 +1,11 @@
 import { say, type Screen } from './ask.ts';
 import type { Asker } from './asker.ts';
 import { count } from './count.ts';
-import {
-  howMet,
-  type Interview,
-  type Level,
-  levels,
-  nextQuestion,
-  type Phase,
-  type Question,
-} from './interview.ts';
+import { howMet, type Interview, nextQuestion, type Phase, type Question } from './interview.ts';
 import type { Score } from './interview-record.ts';
 import type { Sheet } from './interview-sheet.ts';
 import type { Journal } from './journal.ts';
+import { type Level, levels } from './level.ts';
 import { heard, transcript } from './transcript.ts';
 
 export interface MockInterview extends Screen {

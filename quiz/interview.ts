@@ -1,3 +1,4 @@
+import type { Level } from './level.ts';
 import { mentions } from './mentions.ts';
 
 /** A mock interview: what the interviewer says, listens for, and scores by. All texts are Markdown. */
@@ -38,9 +39,6 @@ export interface Milestone {
   /** What asks for it in the quiz: `card:<deck>/<id>`. */
   readonly items: readonly string[];
 }
-
-export const levels = ['L4', 'L5', 'L6'] as const;
-export type Level = (typeof levels)[number];
 
 /** One row of the rubric, such as depth: what each level shows. */
 export interface Axis {

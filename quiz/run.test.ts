@@ -210,6 +210,15 @@ describe('taking back and suspending', () => {
     expect((await sit('', { decks })).text).toContain('This sitting: 3 new cards.');
   });
 
+  it('does not come back to a suspended card by taking back what was before it', async () => {
+    const { text } = await sit(`${typedAnswer(3)}s\nu\n${typedAnswer(3)}${typedAnswer(3)}`, {
+      decks,
+    });
+    expect(text).toContain('Taken back. Once more:');
+    expect(text.match(/Prompt 2/g)).toHaveLength(1);
+    expect(text).toContain('**2 cards answered: 2 held, 0 did not.**');
+  });
+
   it('suspends what is due as well', async () => {
     const yesterday = new Date('2026-11-20T12:00:00');
     const journal = openJournal(home);

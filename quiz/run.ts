@@ -41,7 +41,7 @@ export async function runQuiz(quiz: Quiz): Promise<Summary> {
   const { katas, journal, prompts, now, command } = quiz;
   const plan = currentPlan(quiz.journal.entries, quiz.now());
   const limits = plan ? limitsFor(CARD_SHARE * plan.minutes) : usualLimits;
-  const decks = () => quiz.decks.map((deck) => withoutSuspended(deck, journal.entries));
+  const decks = () => withoutSuspended(quiz.decks, journal.entries);
   const memories = () => replay(journal.entries, plan?.day);
   const start = planSession({
     decks: decks(),
@@ -65,9 +65,12 @@ export async function runQuiz(quiz: Quiz): Promise<Summary> {
   return summary;
 }
 
-function withoutSuspended(deck: Deck, entries: readonly Entry[]): Deck {
+function withoutSuspended(decks: readonly Deck[], entries: readonly Entry[]): Deck[] {
   const suspended = suspendedItems(entries);
-  return { ...deck, cards: deck.cards.filter(({ item }) => !suspended.has(item)) };
+  return decks.map((deck) => ({
+    ...deck,
+    cards: deck.cards.filter(({ item }) => !suspended.has(item)),
+  }));
 }
 
 /** A sitting under way, and the answers that can be taken back. */
@@ -126,7 +129,11 @@ async function grant(
     journal.append({ type: 'suspend', item: card.item }, now());
     const command = `npm run quiz -- --resume ${card.deck}/${card.id}`;
     await say(quiz, `Suspended. It is asked again after \`${command}\`.`);
-    return { ...sitting, session: withoutCard(sitting.session, card) };
+    const without = <T extends { readonly session: Session }>(each: T): T => {
+      return { ...each, session: withoutCard(each.session, card) };
+    };
+    // Whoever goes back does not meet it either.
+    return { ...without(sitting), before: sitting.before.map(without) };
   }
   const last = sitting.before.at(-1);
   if (last === undefined) {

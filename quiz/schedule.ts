@@ -1,5 +1,5 @@
 import { type Card, createEmptyCard, type FSRS, fsrs, Rating, State } from 'ts-fsrs';
-import { dayNumber, dayOfUtc, startOfDay, utcOfDay } from './day.ts';
+import { dayNumber, dayOfUtc, hasCome, startOfDay, utcOfDay } from './day.ts';
 import type { Entry, Grade } from './entry.ts';
 import { seeded } from './random.ts';
 
@@ -55,7 +55,7 @@ export function openGaps(entries: readonly Entry[]): Set<string> {
 
 /** True from the calendar day of `due` on. */
 export function isDue(memory: Memory, now: Date): boolean {
-  return dayNumber(memory.due) <= dayNumber(now);
+  return hasCome(memory.due, now);
 }
 
 /** The chance that an item comes to mind at `now`, by FSRS's forgetting curve. */

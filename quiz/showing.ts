@@ -21,6 +21,9 @@ type Question =
   /** Nobody but the learner can judge it. */
   | { readonly ask: 'recall'; readonly points: readonly string[] };
 
+/** What is asked of the facts in a duel. */
+export const FLIP_QUESTION = 'Which fact would change your mind?';
+
 type ChoiceOfOne = Asked<number> & { readonly ask: 'one'; readonly options: readonly string[] };
 
 interface Asked<Answer> {

@@ -1,4 +1,5 @@
 import { CARD_MINUTES, type Limits } from '../quiz/pace.ts';
+import type { Asked } from './content/catalog.ts';
 
 /** Something to be done before an interview. */
 export interface Task {
@@ -11,9 +12,6 @@ export interface Task {
   /** New cards that reading it opens. */
   readonly cards: number;
 }
-
-export const askedHow = ['often', 'sometimes', 'rarely'] as const;
-export type Asked = (typeof askedHow)[number];
 
 /** What one day holds. */
 export interface Day {

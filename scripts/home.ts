@@ -1,8 +1,10 @@
-import { dayInWords, startOfDay } from '../quiz/day.ts';
+import { dayInWords, hasCome, startOfDay } from '../quiz/day.ts';
 import type { Entry } from '../quiz/entry.ts';
 import { currentPlan, type InterviewPlan, pastPlan } from '../quiz/interview-plan.ts';
 import { type History, readJournal } from '../quiz/journal.ts';
 import type { Problem } from '../quiz/problem.ts';
+import type { Memory } from '../quiz/schedule.ts';
+import { askedCards } from './asked-cards.ts';
 import { loadCatalog } from './content/catalog.ts';
 import type { Command } from './command.ts';
 import { commands } from './commands.ts';
@@ -15,9 +17,9 @@ import {
   todaysSteps,
   typed,
 } from './next-steps.ts';
+import type { Kit, Learner } from './outlook.ts';
 import type { KitPaths } from './paths.ts';
-import { cardsOf } from './read-kit.ts';
-import { kataToGoOnWith, readiness, type Recall, type Topic } from './readiness.ts';
+import { kataToGoOnWith, readiness, type Topic } from './readiness.ts';
 import { isInteractive, style } from './terminal.ts';
 import { dueInWords, legend, topicMap } from './topic-map.ts';
 
@@ -86,42 +88,43 @@ async function whereYouAre(paths: KitPaths, now: Date): Promise<Whereabouts> {
   const { entries } = history;
   const plan = currentPlan(entries, now);
   const { lessons, katas, decks } = await loadCatalog(paths.root);
-  const [cards, recall] = await Promise.all([
-    cardsOf(decks, entries),
-    recallOf(entries, plan, now),
+  const [cards, memories] = await Promise.all([
+    askedCards(decks, entries),
+    memoriesOf(entries, plan),
   ]);
+  const recall = new Map(
+    [...memories].map(([item, { due }]) => [item, hasCome(due, now) ? 'due' : 'holds'] as const),
+  );
   const topics = readiness({ lessons, katas, cards, entries, recall });
   const usual = nextSteps(topics, kataToGoOnWith(katas, entries)?.slug);
-  const planned = plan ? todaysSteps(topics, await partsOfToday(plan, paths, entries, now)) : [];
+  const kit = { lessons, katas, cards };
+  const parts = plan ? await partsOfToday(plan, paths, kit, { entries, memories }, now) : [];
+  const planned = plan ? todaysSteps(topics, parts) : [];
   const told = pastPlan(entries, now) ? [debriefStep] : [];
   return { history, topics, plan, steps: [...told, ...(planned.length > 0 ? planned : usual)] };
 }
 
 async function partsOfToday(
   plan: InterviewPlan,
-  { root, home }: KitPaths,
-  entries: readonly Entry[],
+  paths: KitPaths,
+  kit: Omit<Kit, 'interviews'>,
+  learner: Learner,
   now: Date,
 ): Promise<readonly Part[]> {
-  const { readKit } = await import('./read-kit.ts');
+  const { interviewsToHold } = await import('./rehearsals.ts');
   const { daysUntil } = await import('./outlook.ts');
-  return daysUntil(plan, await readKit(root, home, entries), entries, now).days[0]?.parts ?? [];
+  const interviews = await interviewsToHold(paths);
+  return daysUntil(plan, { ...kit, interviews }, learner, now).days[0]?.parts ?? [];
 }
 
 /** The scheduler is loaded only when there is something to schedule. */
-async function recallOf(
+async function memoriesOf(
   entries: readonly Entry[],
   plan: InterviewPlan | undefined,
-  now: Date,
-): Promise<Map<string, Recall>> {
+): Promise<ReadonlyMap<string, Memory>> {
   if (!entries.some(({ type }) => type === 'review')) return new Map();
-  const { isDue, replay } = await import('../quiz/schedule.ts');
-  return new Map(
-    [...replay(entries, plan?.day)].map(([item, memory]) => [
-      item,
-      isDue(memory, now) ? 'due' : 'holds',
-    ]),
-  );
+  const { replay } = await import('../quiz/schedule.ts');
+  return replay(entries, plan?.day);
 }
 
 function mapOf({ history, topics, plan }: Whereabouts, rows: number, now: Date): string[] {

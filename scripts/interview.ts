@@ -4,7 +4,8 @@ import { KitError } from '../quiz/problem.ts';
 import { aligned } from './columns.ts';
 import type { Command, Invocation } from './command.ts';
 import { findBySlug } from './content/catalog.ts';
-import { columns, isInteractive } from './terminal.ts';
+import { askerFor, type Conversation, withLearner } from './conversation.ts';
+import { columns } from './terminal.ts';
 
 export const interviewCommand: Command = {
   name: 'interview',
@@ -24,27 +25,14 @@ Markdown, in .study/interviews.
 Without a terminal it lists the interviews, or reads the answers from lines: an
 empty one hands an answer in, ? passes, q leaves.`,
   options: { anew: { type: 'boolean' } },
-  run: (invocation) =>
-    interview(invocation, {
-      input: process.stdin,
-      print: (text) => console.log(text),
-      hasTerminal: isInteractive(),
-      now: () => new Date(),
-    }),
+  run: (invocation) => interview(invocation, withLearner()),
 };
-
-export interface Surroundings {
-  readonly input: NodeJS.ReadableStream;
-  readonly print: (text: string) => void;
-  /** Someone sits at a terminal. */
-  readonly hasTerminal: boolean;
-  readonly now: () => Date;
-}
 
 export async function interview(
   { root, home, words, flags }: Invocation,
-  { input, print, hasTerminal, now }: Surroundings,
+  conversation: Conversation,
 ): Promise<number> {
+  const { print, now } = conversation;
   const [slug, ...more] = words;
   if (more.length > 0) throw new KitError('Name one interview, or none for all.', { exitCode: 2 });
   const { interviewFiles, readInterview } = await import('./content/interviews.ts');
@@ -54,7 +42,7 @@ export async function interview(
   const all = await Promise.all(files.map(async (file) => (await readInterview(file)).interview));
   const chosen =
     slug === undefined
-      ? await chooseOne(all, sheets, { hasTerminal, print })
+      ? await chooseOne(all, sheets, conversation)
       : findBySlug('interview', slug, all);
   if (chosen === undefined) return 0;
 
@@ -62,9 +50,7 @@ export async function interview(
   const { openJournal } = await import('../quiz/journal.ts');
   const { runInterview } = await import('../quiz/interview-run.ts');
   const { renderMarkdown } = await import('./reader/markdown.ts');
-  const asker = hasTerminal
-    ? (await import('../quiz/prompts.ts')).terminalAsker({ rows: process.stdout.rows })
-    : (await import('../quiz/line-asker.ts')).lineAsker(input, print);
+  const asker = await askerFor(conversation);
   try {
     await runInterview({
       interview: chosen,
@@ -85,7 +71,7 @@ export async function interview(
 async function chooseOne(
   all: readonly Interview[],
   sheets: readonly Sheet[],
-  { hasTerminal, print }: Pick<Surroundings, 'hasTerminal' | 'print'>,
+  { hasTerminal, print }: Conversation,
 ): Promise<Interview | undefined> {
   if (hasTerminal) {
     const { choose } = await import('./menu.ts');

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { dayNumber, readDay } from '../quiz/day.ts';
 import type { Entry, NewEntry } from '../quiz/entry.ts';
+import { replay } from '../quiz/schedule.ts';
+import type { Asked } from './content/catalog.ts';
 import { kataFiles } from './content/kit-layout.ts';
-import type { Asked } from './day-plan.ts';
 import { daysUntil, type Kit } from './outlook.ts';
 
 const now = new Date('2026-11-28T12:00:00');
@@ -37,7 +38,8 @@ function entriesOf(...entries: readonly (NewEntry & { readonly on?: string })[])
 
 function plan(day: string, minutes: number, entries: readonly Entry[] = []) {
   const interview = readDay(day) ?? 0;
-  return daysUntil({ day: interview, minutes }, kit, entries, now);
+  const memories = replay(entries, interview);
+  return daysUntil({ day: interview, minutes }, kit, { entries, memories }, now);
 }
 
 const slugs = (parts: readonly { readonly task: { readonly slug: string } }[]) => [

@@ -1,10 +1,11 @@
 import { dayNumber } from '../quiz/day.ts';
 import type { Entry } from '../quiz/entry.ts';
+import { cardItem } from '../quiz/item.ts';
 import type { InterviewPlan } from '../quiz/interview-plan.ts';
-import { daysDue, isDue, replay } from '../quiz/schedule.ts';
+import { daysDue, isDue, type Memory } from '../quiz/schedule.ts';
 import { CARD_SHARE, limitsFor } from '../quiz/pace.ts';
-import type { Catalog, Kata, Lesson } from './content/catalog.ts';
-import { askedHow, type DayPlan, planDays, type Task } from './day-plan.ts';
+import { askedHow, type Catalog, type Kata, type Lesson } from './content/catalog.ts';
+import { type DayPlan, planDays, type Task } from './day-plan.ts';
 import { standings } from './progress.ts';
 
 export interface Kit extends Pick<Catalog, 'lessons' | 'katas'> {
@@ -14,18 +15,23 @@ export interface Kit extends Pick<Catalog, 'lessons' | 'katas'> {
   readonly interviews: readonly Pick<Task, 'slug' | 'title' | 'minutes'>[];
 }
 
+export interface Learner {
+  readonly entries: readonly Entry[];
+  /** As they are in view of the interview. */
+  readonly memories: ReadonlyMap<string, Memory>;
+}
+
 /** The days until the interview, filled with what this learner has not done yet. */
 export function daysUntil(
   { day: interview, minutes }: InterviewPlan,
   { lessons, katas, cards, interviews }: Kit,
-  entries: readonly Entry[],
+  { entries, memories }: Learner,
   now: Date,
 ): DayPlan {
   const today = dayNumber(now);
   const days = Array.from({ length: Math.max(0, interview - today) }, (_, index) => today + index);
-  const memories = replay(entries, interview);
   const items = [...cards].flatMap(([deck, ids]) =>
-    ids.map((id) => ({ deck, memory: memories.get(`card:${deck}/${id}`) })),
+    ids.map((id) => ({ deck, memory: memories.get(cardItem(`${deck}/${id}`)) })),
   );
   const dueOn = tally(
     items.flatMap(({ memory }) => (memory ? daysDue(memory, today, interview) : [])),

@@ -29,7 +29,7 @@ async function run(flags = {}, { on = '2026-11-28', typed = '', words = [] as st
       input: Readable.from([typed]),
       print: (text) => printed.push(text),
       hasTerminal: false,
-      now: new Date(`${on}T12:00:00`),
+      now: () => new Date(`${on}T12:00:00`),
     },
   );
   return printed.join('\n');
@@ -87,6 +87,23 @@ describe('npm run plan', () => {
     expect(await run({}, { on: '2026-12-07' })).toContain('Nothing was kept.');
     await run({}, { on: '2026-12-07', typed: 'badly' });
     expect(entries().at(-1)).toMatchObject({ type: 'debrief', went: 'badly', asked: [] });
+  });
+
+  it('has kept the first answer when the second is asked for', async () => {
+    await run({ interview: '2026-12-05' });
+    let kept: unknown;
+    await plan(
+      { root, home, words: [], flags: {} },
+      {
+        input: Readable.from(['well\n\n']),
+        print: (text) => {
+          if (text.startsWith('What was asked?')) kept = entries().at(-1);
+        },
+        hasTerminal: false,
+        now: () => new Date('2026-12-07T12:00:00'),
+      },
+    );
+    expect(kept).toMatchObject({ type: 'debrief', went: 'well' });
   });
 
   it('ends with --none', async () => {

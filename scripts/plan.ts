@@ -1,12 +1,14 @@
-import { dayInWords, dayNumber, isoDay, readDay, startOfDay } from '../quiz/day.ts';
+import { dateInWords, dayInWords, dayNumber, isoDay, readDay, startOfDay } from '../quiz/day.ts';
 import { count } from '../quiz/count.ts';
 import type { Asker } from '../quiz/asker.ts';
 import { currentPlan, type InterviewPlan, pastPlan } from '../quiz/interview-plan.ts';
 import { type Journal, openJournal } from '../quiz/journal.ts';
 import { KitError } from '../quiz/problem.ts';
 import type { Command, Invocation } from './command.ts';
-import { askedHow, type Day, type DayPlan, type Part } from './day-plan.ts';
-import { columns, isInteractive } from './terminal.ts';
+import { askedHow, loadCatalog } from './content/catalog.ts';
+import type { Day, DayPlan, Part } from './day-plan.ts';
+import { askerFor, type Conversation, withLearner } from './conversation.ts';
+import { columns } from './terminal.ts';
 
 export const planCommand: Command = {
   name: 'plan',
@@ -29,27 +31,15 @@ Afterwards this asks how it went.`,
     minutes: { type: 'string' },
     none: { type: 'boolean' },
   },
-  run: (invocation) =>
-    plan(invocation, {
-      input: process.stdin,
-      print: (text) => console.log(text),
-      hasTerminal: isInteractive(),
-      now: new Date(),
-    }),
+  run: (invocation) => plan(invocation, withLearner()),
 };
-
-export interface Surroundings {
-  readonly input: NodeJS.ReadableStream;
-  readonly print: (text: string) => void;
-  /** Someone sits at a terminal. */
-  readonly hasTerminal: boolean;
-  readonly now: Date;
-}
 
 export async function plan(
   { root, home, words, flags }: Invocation,
-  { input, print, hasTerminal, now }: Surroundings,
+  conversation: Conversation,
 ): Promise<number> {
+  const { print } = conversation;
+  const now = conversation.now();
   if (words.length > 0) {
     throw new KitError('Write the day after --interview: npm run plan -- --interview 2026-12-05', {
       exitCode: 2,
@@ -60,7 +50,7 @@ export async function plan(
   if (wanted !== undefined) record(wanted, journal, now);
   const over = pastPlan(journal.entries, now);
   if (over !== undefined) {
-    const asker = await askerFor(hasTerminal, input, print);
+    const asker = await askerFor(conversation);
     await debrief(over, journal, asker, print, now).finally(() => asker.close());
     return 0;
   }
@@ -70,10 +60,15 @@ export async function plan(
     print('Plan one: npm run plan -- --interview 2026-12-05 --minutes 30');
     return 0;
   }
-  const { readKit } = await import('./read-kit.ts');
+  const { entries } = journal;
+  const { askedCards } = await import('./asked-cards.ts');
+  const { interviewsToHold } = await import('./rehearsals.ts');
   const { daysUntil } = await import('./outlook.ts');
-  const kit = await readKit(root, home, journal.entries);
-  const days = daysUntil(current, kit, journal.entries, now);
+  const { replay } = await import('../quiz/schedule.ts');
+  const { lessons, katas, decks } = await loadCatalog(root);
+  const cards = await askedCards(decks, entries);
+  const kit = { lessons, katas, cards, interviews: await interviewsToHold({ root, home }) };
+  const days = daysUntil(current, kit, { entries, memories: replay(entries, current.day) }, now);
   for (const line of await report(current, days, now)) print(line);
   return 0;
 }
@@ -120,16 +115,6 @@ function record(wanted: Wanted, journal: Journal, now: Date): void {
   journal.append({ type: 'plan', interview: isoDay(day), minutes }, now);
 }
 
-async function askerFor(
-  hasTerminal: boolean,
-  input: NodeJS.ReadableStream,
-  print: (text: string) => void,
-): Promise<Asker> {
-  return hasTerminal
-    ? (await import('../quiz/prompts.ts')).terminalAsker({ rows: process.stdout.rows })
-    : (await import('../quiz/line-asker.ts')).lineAsker(input, print);
-}
-
 /** Keeps how the interview went, and what was asked; whatever was typed before someone stopped counts. */
 async function debrief(
   { day }: InterviewPlan,
@@ -138,20 +123,23 @@ async function debrief(
   print: (text: string) => void,
   now: Date,
 ): Promise<void> {
-  print(`Your interview was on ${weekday.format(startOfDay(day))}. How did it go?`);
+  print(`Your interview was on ${dateInWords(startOfDay(day))}. How did it go?`);
   print('(An empty line ends an answer.)');
   const went: string[] = [];
   const asked: string[] = [];
+  const keep = () => journal.append({ type: 'debrief', went: went.join('\n'), asked }, now);
   const reply = await asker.lines((line) => went.push(line));
-  if (reply === 'given') {
-    print('What was asked? It helps you with the next one.');
-    await asker.lines((line) => asked.push(line));
-  }
   if (went.length === 0) {
     print('Nothing was kept. npm run plan asks again; --none ends the plan.');
     return;
   }
-  journal.append({ type: 'debrief', went: went.join('\n'), asked }, now);
+  // Before the next question: what has been told is not to be lost with that.
+  keep();
+  if (reply === 'given') {
+    print('What was asked? It helps you with the next one.');
+    await asker.lines((line) => asked.push(line));
+    if (asked.length > 0) keep();
+  }
   print('Kept. From now on cards come back when you are about to forget them.');
   print('The next interview: npm run plan -- --interview 2026-12-05');
 }
@@ -166,13 +154,12 @@ async function report(
   const { default: wrap } = await import('wrap-ansi');
   const inColumns = (text: string, indent: number) =>
     wrap(text, columns() - indent).replaceAll('\n', `\n${' '.repeat(indent)}`);
-  const when = dayNumber(now) === day ? 'today' : dayInWords(startOfDay(day), now);
   const shown = days.slice(0, MOST_DAYS);
   return [
-    `Interview ${when}, ${count(minutes, 'minute')} a day until then.`,
+    `Interview ${dayInWords(startOfDay(day), now)}, ${count(minutes, 'minute')} a day until then.`,
     '',
     ...shown.map((each, index) => {
-      const date = index === 0 ? 'Today' : weekday.format(startOfDay(each.day));
+      const date = index === 0 ? 'Today' : dateInWords(startOfDay(each.day));
       return date.padEnd(DATE_WIDTH) + inColumns(dayInWordsOf(each), DATE_WIDTH);
     }),
     ...(days.length > shown.length
@@ -187,12 +174,6 @@ async function report(
 }
 
 const DATE_WIDTH = 'Wed, Dec 31  '.length;
-
-const weekday = new Intl.DateTimeFormat('en-US', {
-  weekday: 'short',
-  month: 'short',
-  day: 'numeric',
-});
 
 function dayInWordsOf({ parts, due, fresh, minutes }: Day): string {
   const cards = [due > 0 ? count(due, 'due card') : [], fresh > 0 ? count(fresh, 'new card') : []];

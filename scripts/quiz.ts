@@ -1,6 +1,8 @@
+import { cardItem, cardName } from '../quiz/item.ts';
 import { KitError, type Problem } from '../quiz/problem.ts';
 import type { Command, Invocation } from './command.ts';
-import { columns, isInteractive } from './terminal.ts';
+import { askerFor, type Conversation, withLearner } from './conversation.ts';
+import { columns } from './terminal.ts';
 
 export const quizCommand: Command = {
   name: 'quiz',
@@ -16,28 +18,15 @@ u takes the last grade back. s suspends a card: it is not asked again until
 Without a terminal it reads one answer from each line: a number (1), several
 (1 3), or text; ? is "I don't know", q ends the sitting.`,
   options: { resume: { type: 'string' } },
-  run: (invocation) =>
-    quiz(invocation, {
-      input: process.stdin,
-      print: (text) => console.log(text),
-      hasTerminal: isInteractive(),
-      now: () => new Date(),
-    }),
+  run: (invocation) => quiz(invocation, withLearner()),
 };
-
-export interface Surroundings {
-  readonly input: NodeJS.ReadableStream;
-  readonly print: (text: string) => void;
-  /** Someone sits at a terminal: ask with keys rather than line by line. */
-  readonly hasTerminal: boolean;
-  readonly now: () => Date;
-}
 
 /** Loads what a sitting needs only now: a list of commands must not wait for it. */
 export async function quiz(
   { root, home, words, flags }: Invocation,
-  { input, print, hasTerminal, now }: Surroundings,
+  conversation: Conversation,
 ): Promise<number> {
+  const { print, now } = conversation;
   if (typeof flags['resume'] === 'string') return resume(flags['resume'], home, now(), print);
   const [topic, ...more] = words;
   if (more.length > 0) throw new KitError('Name one topic, or none for all.', { exitCode: 2 });
@@ -53,9 +42,7 @@ export async function quiz(
 
   const { runQuiz } = await import('../quiz/run.ts');
   const { renderMarkdown } = await import('./reader/markdown.ts');
-  const prompts = hasTerminal
-    ? (await import('../quiz/prompts.ts')).terminalAsker({ rows: process.stdout.rows })
-    : (await import('../quiz/line-asker.ts')).lineAsker(input, print);
+  const prompts = await askerFor(conversation);
   try {
     await runQuiz({
       decks,
@@ -84,14 +71,14 @@ async function resume(
   const { suspendedItems } = await import('../quiz/entry.ts');
   const journal = openJournal(home);
   const suspended = [...suspendedItems(journal.entries)];
-  const items = suspended.filter((item) => wanted === 'all' || item === `card:${wanted}`);
+  const items = suspended.filter((item) => wanted === 'all' || item === cardItem(wanted));
   if (items.length === 0) {
-    const names = suspended.map((item) => item.replace(/^card:/, '')).join(', ');
+    const names = suspended.map(cardName).join(', ');
     const which = names === '' ? 'None is suspended.' : `Suspended: ${names}.`;
     throw new KitError(`No suspended card is named ${wanted}. ${which}`, { exitCode: 2 });
   }
   for (const item of items) journal.append({ type: 'resume', item }, now);
-  print(`To be asked again: ${items.map((item) => item.replace(/^card:/, '')).join(', ')}.`);
+  print(`To be asked again: ${items.map(cardName).join(', ')}.`);
   return 0;
 }
 

@@ -1,4 +1,5 @@
 import type { Entry } from '../quiz/entry.ts';
+import { cardItem } from '../quiz/item.ts';
 import type { Kata, Lesson } from './content/catalog.ts';
 import { standings } from './progress.ts';
 
@@ -46,7 +47,7 @@ export function readiness({ lessons, katas, cards, entries, recall }: Learner): 
   const standing = standings(entries);
   return lessons.map((lesson) => {
     const recalls = (cards.get(lesson.slug) ?? []).map((id) =>
-      recall.get(`card:${lesson.slug}/${id}`),
+      recall.get(cardItem(`${lesson.slug}/${id}`)),
     );
     return {
       lesson,

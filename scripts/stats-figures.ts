@@ -1,5 +1,6 @@
 import { dayNumber, isoDay } from '../quiz/day.ts';
 import type { Entry, Review } from '../quiz/entry.ts';
+import { cardItem } from '../quiz/item.ts';
 import { neighbours } from '../quiz/neighbours.ts';
 import type { Memory } from '../quiz/schedule.ts';
 
@@ -65,7 +66,7 @@ const COMING_DAYS = 7;
 export function statsOf({ entries, memories, target, decks, now }: Records): Stats {
   const today = dayNumber(now);
   const reviews = entries.filter((entry): entry is Review => entry.type === 'review');
-  const ofCards = reviews.filter(({ item }) => item.startsWith('card:'));
+  const ofCards = reviews.filter(({ item }) => item.startsWith(cardItem('')));
   const again = repeated(ofCards);
   const isLate = ({ at }: Review) => dayNumber(new Date(at)) > today - LATELY_DAYS;
   const lately = again.filter(isLate);
@@ -73,8 +74,8 @@ export function statsOf({ entries, memories, target, decks, now }: Records): Sta
     slug,
     title,
     cards: cards.length,
-    seen: cards.filter((id) => memories.has(`card:${slug}/${id}`)).length,
-    lately: heldOf(lately.filter(({ item }) => item.startsWith(`card:${slug}/`))),
+    seen: cards.filter((id) => memories.has(cardItem(`${slug}/${id}`))).length,
+    lately: heldOf(lately.filter(({ item }) => item.startsWith(cardItem(`${slug}/`)))),
   }));
   return {
     target,
@@ -93,7 +94,7 @@ export function statsOf({ entries, memories, target, decks, now }: Records): Sta
       day: isoDay(day),
       cards: decks
         .flatMap(({ slug, cards }) =>
-          cards.flatMap((id) => memories.get(`card:${slug}/${id}`) ?? []),
+          cards.flatMap((id) => memories.get(cardItem(`${slug}/${id}`)) ?? []),
         )
         .filter(({ due }) => (day === today ? dayNumber(due) <= day : dayNumber(due) === day))
         .length,

@@ -28,13 +28,13 @@ export async function stats(
 ): Promise<number> {
   const { entries } = readJournal(home);
   const { loadCatalog } = await import('./content/catalog.ts');
-  const { cardsOf } = await import('./read-kit.ts');
+  const { askedCards } = await import('./asked-cards.ts');
   const { statsOf } = await import('./stats-figures.ts');
   const { replay, targetRetention } = await import('../quiz/schedule.ts');
   const { currentPlan } = await import('../quiz/interview-plan.ts');
   const { dayNumber } = await import('../quiz/day.ts');
   const { lessons, decks } = await loadCatalog(root);
-  const cards = await cardsOf(decks, entries);
+  const cards = await askedCards(decks, entries);
   const plan = currentPlan(entries, now);
   const figures = statsOf({
     entries,

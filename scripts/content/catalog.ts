@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { distance } from 'fastest-levenshtein';
+import { type Level, levels } from '../../quiz/level.ts';
 import { KitError, type Problem } from '../../quiz/problem.ts';
-import { type Asked, askedHow } from '../day-plan.ts';
 import { splitBrief } from './brief.ts';
 import { fieldReader } from './fields.ts';
 import { readFrontmatter } from './frontmatter.ts';
@@ -32,14 +32,16 @@ export interface Lesson {
   readonly asked: Asked;
 }
 
-const LEVELS = ['L4', 'L5', 'L6'] as const;
+/** How often a topic comes up in interviews, most often first. */
+export const askedHow = ['often', 'sometimes', 'rarely'] as const;
+export type Asked = (typeof askedHow)[number];
 
 export interface Kata {
   readonly slug: string;
   readonly title: string;
   /** Slug of its lesson. */
   readonly lesson: string;
-  readonly level: (typeof LEVELS)[number];
+  readonly level: Level;
   readonly minutes: number;
   /** Markdown, each with its `###` heading, in order. */
   readonly hints: readonly string[];
@@ -80,7 +82,7 @@ export async function loadCatalog(root: string): Promise<Catalog> {
     katas: katas.items.toSorted(
       (a, b) =>
         placeOf(a.lesson) - placeOf(b.lesson) ||
-        LEVELS.indexOf(a.level) - LEVELS.indexOf(b.level) ||
+        levels.indexOf(a.level) - levels.indexOf(b.level) ||
         byText(a.slug, b.slug),
     ),
     decks: decks.toSorted((a, b) => placeOf(a.slug) - placeOf(b.slug) || byText(a.slug, b.slug)),
@@ -152,7 +154,7 @@ async function loadKata(root: string, slug: string): Promise<{ item?: Kata; prob
     slug,
     title: read.text('title', slug),
     lesson: read.text('lesson', ''),
-    level: read.oneOf('level', LEVELS, 'L5'),
+    level: read.oneOf('level', levels, 'L5'),
     minutes: read.count('minutes', 45),
     brief,
     hints: hints.map(({ title, body }) => `### ${title}\n\n${body.trim()}`),

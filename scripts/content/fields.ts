@@ -1,5 +1,6 @@
 import { readDay } from '../../quiz/day.ts';
 import type { Problem } from '../../quiz/problem.ts';
+import { isRecord } from '../../quiz/record.ts';
 import type { Frontmatter } from './frontmatter.ts';
 
 /**
@@ -85,8 +86,4 @@ export function fieldReader(front: Frontmatter, file: string) {
       ];
     },
   };
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

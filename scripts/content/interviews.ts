@@ -1,12 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import {
-  type Axis,
-  type Interview,
-  levels,
-  type Milestone,
-  type Phase,
-} from '../../quiz/interview.ts';
+import { type Axis, type Interview, type Milestone, type Phase } from '../../quiz/interview.ts';
+import { cardItem } from '../../quiz/item.ts';
+import type { Level } from '../../quiz/level.ts';
 import type { Problem } from '../../quiz/problem.ts';
 import { fieldReader } from './fields.ts';
 import { readFrontmatter } from './frontmatter.ts';
@@ -116,11 +112,7 @@ function parsePhase(
 }
 
 function parseMilestone({ title, body, line }: Section, report: Report): Milestone {
-  const field = (name: string) => {
-    const found = new RegExp(`^- ${name}: (.*(?:\\n {2,}\\S.*)*)`, 'm').exec(body)?.[1];
-    if (found === undefined) report(line, `${title}: it needs a line "- ${name}: …"`);
-    return (found ?? '').replaceAll(/\s*\n\s*/g, ' ').trim();
-  };
+  const field = (name: string) => fieldOf({ title, body, line }, name, report);
   const nested = body.split('\n').findIndex((each) => /^ +[-*+] /.test(each));
   if (nested !== -1) {
     report(
@@ -132,20 +124,24 @@ function parseMilestone({ title, body, line }: Section, report: Report): Milesto
     title,
     terms: listed(field('Listens for')),
     probe: field('If left out'),
-    items: listed(field('Cards')).map((card) => `card:${card.replaceAll('`', '')}`),
+    items: listed(field('Cards')).map((card) => cardItem(card.replaceAll('`', ''))),
   };
 }
 
 function parseRubric(section: Section | undefined, report: Report): Axis[] {
   if (section === undefined) return [];
-  return sectionsOf(section.body, 3, section.line + 1).map(({ title, body, line }) => {
-    const [L4, L5, L6] = levels.map((level) => {
-      const found = new RegExp(`^- ${level}: (.*(?:\\n {2,}\\S.*)*)`, 'm').exec(body)?.[1];
-      if (found === undefined) report(line, `${title}: it needs a line "- ${level}: …"`);
-      return (found ?? '').replaceAll(/\s*\n\s*/g, ' ');
-    });
-    return { title, levels: { L4: L4 ?? '', L5: L5 ?? '', L6: L6 ?? '' } };
+  return sectionsOf(section.body, 3, section.line + 1).map((axis) => {
+    const shows = (level: Level) => fieldOf(axis, level, report);
+    return { title: axis.title, levels: { L4: shows('L4'), L5: shows('L5'), L6: shows('L6') } };
   });
+}
+
+/** What a bullet "- name: …" says; empty, and a problem, when there is none. */
+function fieldOf({ title, body, line }: Section, name: string, report: Report): string {
+  const start = `${name}: `;
+  const bullet = bulletsOf(body).find((each) => each.startsWith(start));
+  if (bullet === undefined) report(line, `${title}: it needs a line "- ${name}: …"`);
+  return bullet?.slice(start.length).trim() ?? '';
 }
 
 /** "one · two" */
@@ -153,6 +149,7 @@ function listed(text: string): string[] {
   return text.split('·').flatMap((part) => part.trim() || []);
 }
 
+/** The text of each bullet, without its line breaks. */
 function bulletsOf(body: string): string[] {
   return [...body.matchAll(/^- (.*(?:\n {2,}\S.*)*)/gm)].map(([, text = '']) =>
     text.replaceAll(/\s*\n\s*/g, ' '),

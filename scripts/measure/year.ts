@@ -31,7 +31,7 @@ export interface YearOptions {
   readonly seed: string;
 }
 
-/** How long a card takes: 25 s in the middle, one of forty more than a minute. */
+/** Assumed, not measured: a card takes 25 s in the middle, one of forty more than a minute. */
 const MEDIAN_SECONDS = 25;
 const SPREAD = 0.45;
 
@@ -79,7 +79,7 @@ export function playYear({ decks, days, minutes, seed }: YearOptions): Year {
   return { minutes: spent, reviews, learned, seen: memories.size };
 }
 
-/** What someone knows who has just read the lesson. */
+/** Assumed of someone who has just read the lesson. */
 const FIRST_RECALL = 0.6;
 
 function reviewOf({ item }: Card, isHeld: boolean, now: Date): Review {

@@ -1,10 +1,9 @@
 import { join } from 'node:path';
+import { cardItem } from '../../quiz/item.ts';
 import { cardIds } from '../content/card-ids.ts';
 import type { Catalog, DeckFile } from '../content/catalog.ts';
 import type { Check } from './checks.ts';
-import { entriesOf } from '../content/kit-folders.ts';
 import { interviewFiles } from '../content/interviews.ts';
-import { folders } from '../content/kit-layout.ts';
 import type { Read } from '../content/text-reader.ts';
 import { checkDeck } from './verify-decks.ts';
 import { checkInterview } from './verify-interviews.ts';
@@ -25,8 +24,8 @@ export async function checkContent(catalog: Catalog, topic: Topic, read: Read): 
 
 async function checkTexts(topic: Topic, root: string, read: Read): Promise<Check[]> {
   const targets = targetsIn(async (file) => (await read(file)) ?? '');
-  const markdown = await markdownFiles(topic, root);
   const interviews = (await interviewFiles(root)).filter(({ file }) => topic.includes(file));
+  const markdown = [...markdownFiles(topic, root), ...interviews.map(({ file }) => file)];
   const items = interviews.length > 0 ? await itemsOf(topic.decks, read) : new Set<string>();
   const code = topic.katas.flatMap(({ files }) => [files.spec, files.solution, files.anotherWay]);
   const checks = [
@@ -49,19 +48,16 @@ async function checkTexts(topic: Topic, root: string, read: Read): Promise<Check
 async function itemsOf(decks: readonly DeckFile[], read: Read): Promise<Set<string>> {
   const items = await Promise.all(
     decks.map(async ({ slug, file }) =>
-      cardIds((await read(file)) ?? '').map((id) => `card:${slug}/${id}`),
+      cardIds((await read(file)) ?? '').map((id) => cardItem(`${slug}/${id}`)),
     ),
   );
   return new Set(items.flat());
 }
 
-async function markdownFiles(topic: Topic, root: string): Promise<string[]> {
-  const { interviews } = folders(root);
-  const names = (await entriesOf(interviews)).map(({ name }) => name);
+function markdownFiles(topic: Topic, root: string): string[] {
   return [
     join(root, 'README.md'),
     join(root, 'CONTRIBUTING.md'),
-    ...names.filter((name) => name.endsWith('.md')).map((name) => join(interviews, name)),
     ...topic.lessons.map(({ file }) => file),
     ...topic.katas.flatMap(({ files }) => [files.brief, files.walkthrough]),
   ].filter(topic.includes);

@@ -1,4 +1,5 @@
 import { parseInterview } from '../content/interviews.ts';
+import { cardName } from '../../quiz/item.ts';
 import { mentions, partsOf } from '../../quiz/mentions.ts';
 import { type Check, expectThat, problemIn } from './checks.ts';
 
@@ -26,7 +27,7 @@ export function checkInterview(text: string, file: string, items: ReadonlySet<st
       problems: milestones.flatMap(({ title, items: wanted }) =>
         wanted
           .filter((item) => !items.has(item))
-          .map((item) => complain(title, `there is no card ${item.replace(/^card:/, '')}`)),
+          .map((item) => complain(title, `there is no card ${cardName(item)}`)),
       ),
     },
     {
