@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { performance as importedPerformance } from 'node:perf_hooks';
 import * as timers from 'node:timers';
 import { promisify } from 'node:util';
@@ -109,6 +110,29 @@ describe('virtual time', () => {
     expect(fired).toBe(false);
     await advance(1);
     expect(fired).toBe(true);
+  });
+
+  it('runs a task in the async context in which its timer was set, as Node does', async () => {
+    const request = new AsyncLocalStorage<string>();
+    const seen: (string | undefined)[] = [];
+    const look = () => seen.push(request.getStore());
+    request.run('first', () => {
+      setTimeout(look, 10);
+      setImmediate(look);
+    });
+    request.run('second', () => {
+      const timer = setInterval(() => {
+        look();
+        clearInterval(timer);
+      }, 20);
+    });
+    setTimeout(look, 30);
+    await request.run('who moves time', () => advance(30));
+    expect(seen).toEqual(['first', 'first', 'second', undefined]);
+  });
+
+  it('tells at once of a task that is none, as Node does', () => {
+    expect(() => Reflect.apply(setTimeout, undefined, ['no task', 10])).toThrow(/function/);
   });
 
   it('moves on by more than a timer can hold', async () => {

@@ -3,6 +3,7 @@
  * platform, for good and before the answer is loaded: whichever of them an answer uses, and however it
  * got hold of them, it sees the same virtual time. So a spec never sleeps and always gives the same verdict.
  */
+import { AsyncResource } from 'node:async_hooks';
 import { syncBuiltinESMExports } from 'node:module';
 import timersPromises from 'node:timers/promises';
 import FakeTimers from '@sinonjs/fake-timers';
@@ -30,10 +31,13 @@ const clock = FakeTimers.install({
   ],
 });
 
-// As Node does, a delay that is no number of 1 ms or more becomes 1 ms.
+// As Node does, a delay that is no number of 1 ms or more becomes 1 ms, and a task runs in the async context of whoever
+// set its timer: the library runs it in that of whoever moves the time.
 const { setTimeout, setInterval } = clock;
-clock.setTimeout = (task, ms, ...args) => setTimeout(task, Number(ms) >= 1 ? ms : 1, ...args);
-clock.setInterval = (task, ms, ...args) => setInterval(task, Number(ms) >= 1 ? ms : 1, ...args);
+clock.setTimeout = (task, ms, ...args) =>
+  setTimeout(inThisContext(task), Number(ms) >= 1 ? ms : 1, ...args);
+clock.setInterval = (task, ms, ...args) =>
+  setInterval(inThisContext(task), Number(ms) >= 1 ? ms : 1, ...args);
 // As Node does, an immediate takes no time, also when it is set from within another: the library adds 1 ms to
 // whatever has no delay and is set while a timer fires.
 const { setImmediate } = clock;
@@ -41,7 +45,7 @@ clock.setImmediate = (task, ...args) => {
   const ticking = Reflect.get(clock, 'duringTick');
   Reflect.set(clock, 'duringTick', false);
   try {
-    return setImmediate(task, ...args);
+    return setImmediate(inThisContext(task), ...args);
   } finally {
     Reflect.set(clock, 'duringTick', ticking);
   }
@@ -86,6 +90,15 @@ function asNodeSays(error: unknown, signal: AbortSignal | undefined): unknown {
   if (!signal?.aborted) return error;
   const aborted = new Error('The operation was aborted', { cause: signal.reason });
   return Object.assign(aborted, { name: 'AbortError', code: 'ABORT_ERR' });
+}
+
+function inThisContext<Args extends unknown[]>(task: (...args: Args) => void): typeof task {
+  // The library says what is wrong with a task that is none.
+  if (typeof task !== 'function') return task;
+  const context = new AsyncResource('Timeout');
+  return function (this: unknown, ...args) {
+    context.runInAsyncScope(task, this, ...args);
+  };
 }
 
 /** Lets everything happen that needs no time to pass. */

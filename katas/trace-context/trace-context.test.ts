@@ -1,4 +1,3 @@
-import { AsyncResource } from 'node:async_hooks';
 import { EventEmitter } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import { inspect } from 'node:util';
@@ -375,11 +374,6 @@ class Query implements PromiseLike<string> {
     this.#onSend();
     return Promise.resolve(this.#rows).then(onValue, onError);
   };
-}
-
-/** As Node's does, it runs its callback in the span in which it was set. */
-function later(ms: number, callback: () => void): void {
-  setTimeout(AsyncResource.bind(callback), ms);
 }
 
 function expectSame(actual: string, expected: string, because: string): void {
@@ -1279,7 +1273,7 @@ describe('5 · through asynchronous work', () => {
         visits.pass('begin');
         process.nextTick(visits.pass, 'nextTick');
         queueMicrotask(() => visits.pass('microtask'));
-        later(20, () => visits.pass('timer'));
+        setTimeout(() => visits.pass('timer'), 20);
         void wait(10).then(() => visits.pass('then'));
         await Promise.resolve();
         visits.pass('await');
@@ -1407,9 +1401,9 @@ describe('5 · through asynchronous work', () => {
       service.tracer.inSpan(
         'GET /checkout',
         () => {
-          later(50, () => {
+          setTimeout(() => {
             late = service.sends('a request that is sent after the answer');
-          });
+          }, 50);
         },
         request(),
       ),
