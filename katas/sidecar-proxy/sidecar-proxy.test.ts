@@ -1223,7 +1223,7 @@ describe('3 · bodies are streams', () => {
 const TIMES_MS = [40, 160, 640];
 
 describe('4 · time and tries', () => {
-  const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
+  const TRACE = '0bf92f3577b34da6a3ce929d0e0e4736';
   const SPAN = '00f067aa0ba902b7';
   const VALID = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
 
@@ -1299,7 +1299,7 @@ describe('4 · time and tries', () => {
   it('tries elsewhere what may be repeated', async () => {
     const both = [await endpoint(), await endpoint()];
     const shop = await outTo(both, { retries: 1 });
-    const methods = [['GET'], ['PUT'], ['HEAD', 'OPTIONS'], ['DELETE']];
+    const methods = [['GET'], ['PUT'], ['HEAD', 'OPTIONS'], ['DELETE', 'TRACE']];
     for (const [index, [how, , fail]] of FAILURES.entries()) {
       for (const method of methods[index] ?? []) {
         let tries = 0;
@@ -1449,6 +1449,7 @@ describe('4 · time and tries', () => {
       `00-${zeros}-${SPAN}-01`,
       `00-${TRACE}-${zeros.slice(16)}-01`,
       `00-${TRACE}-${SPAN}-01-more`,
+      `000-${TRACE}-${SPAN}-01`,
     ];
     const traces = new Set<unknown>();
     for (const header of invalid) {
