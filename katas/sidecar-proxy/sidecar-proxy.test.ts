@@ -1256,16 +1256,22 @@ describe('4 · time and tries', () => {
 
   it('has one deadline for all tries', async () => {
     const pay = await endpoint();
-    pay.onCall = async (call) => {
-      await sleep(100);
-      call.answers(503);
-    };
-    const shop = await outTo([pay], { timeoutMs: 180, retries: 5 });
-    const { status } = await shop.asks().reply();
-    const why = 'the second try would be answered after timeoutMs: the caller has given up by then';
-    expect(status, why).toBe(504);
-    await settle();
-    expect(pay.calls.length, 'tries in the time for one and a half').toBeLessThanOrEqual(2);
+    for (const timeoutMs of [160, 640, 2_560]) {
+      pay.calls.length = 0;
+      pay.onCall = async (call) => {
+        await sleep(0.6 * timeoutMs);
+        call.answers(503);
+      };
+      const shop = await outTo([pay], { timeoutMs, retries: 5 });
+      const { status } = await shop.asks().reply();
+      const why =
+        'the second try would be answered after timeoutMs: the caller has given up by then';
+      expect(status, why).toBe(504);
+      await settle();
+      expect(pay.calls.length, 'tries in the time for one and a half').toBeLessThanOrEqual(2);
+      // With less than two, the machine is busy, and the first try was late already.
+      if (pay.calls.length === 2) break;
+    }
   });
 
   it('answers 503 if no connection comes about', async () => {
@@ -1981,14 +1987,23 @@ describe('7 · it goes without being missed', () => {
     await settle();
     const checks = bad.checks.length;
     const { connections } = bad;
-    await sleep(30);
+    for (let times = 0; times < 6; times += 1) await settle();
     expect(bad.checks.length - checks, 'health checks after the drain').toBe(0);
     expect(bad.connections - connections, 'health checks after the drain').toBe(0);
     for (const each of opened) each.close();
     opened.clear();
     const left = () => openThings().filter((thing) => !before.includes(thing));
-    for (let tries = 0; tries < 50 && left().length > 0; tries += 1) await settle();
-    expect(left(), 'servers, connections or timers that the sidecar has left behind').toEqual([]);
+    let found: string[] = [];
+    let times = 0;
+    // Three times in a row, for what comes again and again is away in between.
+    for (let tries = 0; tries < 50 && times < 3; tries += 1) {
+      await settle();
+      const now = left();
+      times = now.length === 0 ? times + 1 : 0;
+      if (times === 0) found = now;
+    }
+    const what = 'servers, connections or timers that the sidecar has left behind';
+    expect(times === 3 ? [] : found, what).toEqual([]);
   });
 
   /** What keeps this thread alive, numbered by kind. */
