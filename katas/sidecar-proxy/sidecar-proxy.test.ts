@@ -1262,7 +1262,7 @@ describe('4 · time and tries', () => {
         await sleep(0.6 * timeoutMs);
         call.answers(503);
       };
-      const shop = await outTo([pay], { timeoutMs, retries: 5 });
+      const shop = await outTo([pay], { timeoutMs, retries: 2 });
       const { status } = await shop.asks().reply();
       const why =
         'the second try would be answered after timeoutMs: the caller has given up by then';
@@ -1970,7 +1970,13 @@ describe('7 · it goes without being missed', () => {
   });
 
   it('leaves nothing behind', async () => {
-    const before = openThings();
+    let before = openThings();
+    // What the test runner waits for is soon over, and would hide a timer that is left behind.
+    for (const began = performance.now(); performance.now() - began < 120;) {
+      await settle();
+      const now = openThings();
+      before = before.filter((thing) => now.includes(thing));
+    }
     const app = await Service.start();
     const [bad, good] = [await endpoint(), await endpoint()];
     bad.onCall = (call) => call.answers(500);
