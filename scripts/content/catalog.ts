@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { distance } from 'fastest-levenshtein';
 import { type Level, levels } from '../../quiz/level.ts';
@@ -47,6 +47,8 @@ export interface Kata {
   readonly hints: readonly string[];
   /** Markdown, without the hints. */
   readonly brief: string;
+  /** Is there something to see of it? */
+  readonly hasExperiment: boolean;
   readonly files: KataFiles;
 }
 
@@ -158,9 +160,17 @@ async function loadKata(root: string, slug: string): Promise<{ item?: Kata; prob
     minutes: read.count('minutes', 45),
     brief,
     hints: hints.map(({ title, body }) => `### ${title}\n\n${body.trim()}`),
+    hasExperiment: await isThere(files.experiment),
     files,
   };
   return { item, problems: read.problems() };
+}
+
+function isThere(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function loadDecks(root: string): Promise<DeckFile[]> {

@@ -238,6 +238,7 @@ function open({
     signal,
     rooms: {
       brief: visit('brief'),
+      see: visit('see'),
       solution: visit('solution'),
       text: async () => {},
       async lesson(kata) {

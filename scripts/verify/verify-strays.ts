@@ -33,8 +33,9 @@ function topPlaces(root: string): Place[] {
   return [
     {
       folder: lessons,
-      isKnown: (name, isFolder) => !isFolder && parseLessonName(name) !== undefined,
-      rule: `lessons/ holds NN-slug.md, nothing else; ${SLUG_RULE}`,
+      isKnown: (name, isFolder) =>
+        isFolder ? name === 'pictures' : parseLessonName(name) !== undefined,
+      rule: `lessons/ holds NN-slug.md, and pictures/ of the experiments; ${SLUG_RULE}`,
     },
     {
       folder: katas,
@@ -63,7 +64,7 @@ const HELPERS = new Set(['virtual-time.ts', 'virtual-time.test.ts']);
 
 function kataPlace(katas: string, slug: string): Place {
   const answer = `${slug}.ts`;
-  const known = new Set(['README.md', answer, `${slug}.test.ts`]);
+  const known = new Set(['README.md', answer, `${slug}.test.ts`, 'experiment.ts']);
   return {
     folder: join(katas, slug),
     // An answer that is a folder is a learner's mishap, which `reset` and the loop tell of.
