@@ -3,7 +3,7 @@ import { explainDiskError } from '../quiz/disk.ts';
 import { KitError } from '../quiz/problem.ts';
 import type { Command, Invocation } from './command.ts';
 import type { Catalog, Kata } from './content/catalog.ts';
-import type { Picture } from './see/picture.ts';
+import type { Picture, Sight } from './see/picture.ts';
 import type { Seen } from './see/look.ts';
 
 export const seeCommand: Command = {
@@ -29,20 +29,29 @@ npm run see -- load-shedder load=700`,
     svg: { type: 'string' },
     json: { type: 'boolean' },
   },
-  run: (invocation) => see(invocation, (text) => console.log(text)),
+  run: (invocation) =>
+    see(invocation, { print: (text) => console.log(text), lookAt: inGuardedProcess }),
 };
 
+export interface Surroundings {
+  readonly print: (text: string) => void;
+  /** Runs the experiments of a kata with the learner's answer, or with the code that is given. */
+  readonly lookAt: (
+    candidate: { readonly slug: string; readonly code?: string },
+    sight: Sight,
+    root: string,
+  ) => Promise<Seen>;
+}
+
 /** What was asked for, from words and flags. */
-interface Wanted {
+interface Wanted extends Sight {
   readonly kata: Kata;
   readonly experiment: string | undefined;
-  readonly settings: Readonly<Record<string, number>>;
-  readonly seed: string;
 }
 
 export async function see(
   { root, words, flags }: Invocation,
-  print: (text: string) => void,
+  { print, lookAt }: Surroundings,
 ): Promise<number> {
   const { loadCatalog } = await import('./content/catalog.ts');
   const catalog = await loadCatalog(root);
@@ -52,7 +61,12 @@ export async function see(
     return 0;
   }
   const wanted = await readWanted(slug, details, { catalog, seed: flags['seed'] });
-  const seen = await lookAt(wanted, root, flags['solution'] === true);
+  const { slug: exact, files } = wanted.kata;
+  const candidate =
+    flags['solution'] === true
+      ? { slug: exact, code: await readFile(files.solution, 'utf8') }
+      : { slug: exact };
+  const seen = await lookAt(candidate, wanted, root);
   const picture = await chosen(seen.pictures, wanted);
   if (flags['json'] === true) {
     print(JSON.stringify(seen, undefined, 2));
@@ -99,18 +113,15 @@ function readSetting(word: string): [string, number] {
   throw new KitError(`Expected a number after "${name}=", not "${text}".`, { exitCode: 2 });
 }
 
-async function lookAt(
-  { kata: { slug, files }, seed, settings }: Wanted,
+async function inGuardedProcess(
+  candidate: { readonly slug: string; readonly code?: string },
+  { seed, settings }: Sight,
   root: string,
-  isSolution: boolean,
 ): Promise<Seen> {
   const { createSpecRunner } = await import('./runner/spec-runner.ts');
   const { look } = await import('./see/look.ts');
   const runner = createSpecRunner({ root });
   try {
-    const candidate = isSolution
-      ? { slug, code: await readFile(files.solution, 'utf8') }
-      : { slug };
     return await look(candidate, { seed, settings }, runner);
   } finally {
     await runner.close();

@@ -32,9 +32,7 @@ class Timer {
   #isRef = true;
 
   constructor(task: Task, ms: unknown, args: readonly unknown[], repeats = false) {
-    // As in Node, a task runs in the async context of whoever set its timer.
-    const context = new AsyncResource('Timeout');
-    this.#task = () => context.runInAsyncScope(task, this, ...args);
+    this.#task = inThisContext(task, this, args);
     this.#delayMs = delayOf(ms);
     this.#repeats = repeats;
     this.#event = clock.at(clock.nowMs + this.#delayMs, this.#fire);
@@ -95,8 +93,7 @@ class Immediate {
   readonly #event: ClockEvent;
 
   constructor(task: Task, args: readonly unknown[]) {
-    const context = new AsyncResource('Immediate');
-    this.#event = clock.at(clock.nowMs, () => context.runInAsyncScope(task, this, ...args));
+    this.#event = clock.at(clock.nowMs, inThisContext(task, this, args));
   }
 
   close(): void {
@@ -118,6 +115,15 @@ class Immediate {
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+/** As in Node, a task runs in the async context of whoever set its timer. */
+function inThisContext(task: Task, timer: object, args: readonly unknown[]): () => void {
+  if (typeof task !== 'function') {
+    throw new TypeError('The "callback" argument must be of type function.');
+  }
+  const context = new AsyncResource('Timeout');
+  return () => context.runInAsyncScope(task, timer, ...args);
 }
 
 function delayOf(ms: unknown): number {

@@ -1,7 +1,7 @@
 import type { Random } from '../../quiz/random.ts';
 import type { Draw } from './draws.ts';
 import type { EventClock } from './event-clock.ts';
-import { createCounter, createGauge, type Level, type Tally } from './tally.ts';
+import { createCounter, createGauge, type Gauge, type Level, type Tally } from './tally.ts';
 
 /** What goes wrong with a service, from `fromMs` up to `toMs`. */
 export type Fault = { readonly fromMs: number; readonly toMs: number } & (
@@ -78,133 +78,197 @@ export interface Service extends ServiceRecord {
   readonly call: (options?: CallOptions) => Promise<void>;
 }
 
-interface Call extends CallOptions {
-  readonly number: number;
-  readonly arrivedMs: number;
-  /** Settles the call for its caller; the first time counts. */
-  readonly end: (error?: unknown) => void;
-  isOver: boolean;
+interface Source {
+  readonly clock: EventClock;
+  readonly random: Random;
 }
 
 /** A number of servers behind one queue. */
-export function createService(
-  name: string,
-  options: ServiceOptions,
-  { clock, random }: { readonly clock: EventClock; readonly random: Random },
-): Service {
-  const { servers = Infinity, queue = Infinity, order = 'oldest first' } = options;
-  const { workMs, networkMs, seesLeaving = false, faults = [] } = options;
-  const now = () => clock.nowMs;
-  const counters = {
-    calls: createCounter(),
-    refused: createCounter(),
-    done: createCounter(),
-    useful: createCounter(),
-    wasted: createCounter(),
-  };
-  const working = createGauge(now);
-  const waiting = createGauge(now);
-  const waitsMs: number[] = [];
-  const line = createLine<Call>();
-  let taken = 0;
-
-  const faultNow = (kind: Fault['kind']) =>
-    faults.find((fault) => fault.kind === kind && fault.fromMs <= now() && now() < fault.toMs);
-
-  const arrive = (call: Call) => {
-    counters.calls.count(now());
-    const isFull = working.now >= servers && waiting.now >= queue;
-    if (faultNow('down') || isFull) {
-      counters.refused.count(now());
-      call.end(new ServiceError(name, 'refused'));
-      return;
-    }
-    line.push(call);
-    waiting.add(1);
-    workOn();
-  };
-
-  const workOn = () => {
-    if (faultNow('stalled')) return;
-    while (working.now < servers && line.length > 0) {
-      const call = order === 'oldest first' ? line.shift() : line.pop();
-      waiting.add(-1);
-      if (call && !(call.isOver && seesLeaving)) begin(call);
-    }
-  };
-
-  const begin = (call: Call) => {
-    working.add(1);
-    waitsMs[call.number] = now() - call.arrivedMs;
-    const slow = faultNow('slow');
-    const failing = faultNow('failing');
-    const takesMs = workMs(random) * (slow?.kind === 'slow' ? slow.times : 1);
-    const fails = failing?.kind === 'failing' && random() < failing.share;
-    let isFreed = false;
-    const free = (error?: unknown) => {
-      if (isFreed) return;
-      isFreed = true;
-      working.add(-1);
-      counters.done.count(now());
-      if (call.isOver) counters.wasted.count(now());
-      else if (error === undefined) counters.useful.count(now());
-      call.end(error);
-      workOn();
-    };
-    clock.at(now() + takesMs, () => {
-      if (isFreed) return;
-      if (fails) free(new ServiceError(name, 'failed'));
-      else if (call.next) call.next().then(() => free(), free);
-      else free();
-    });
-    if (seesLeaving) call.signal?.addEventListener('abort', () => free(), { once: true });
-  };
-
-  for (const { kind, toMs } of faults) if (kind === 'stalled') clock.at(toMs, workOn);
-
+export function createService(name: string, options: ServiceOptions, source: Source): Service {
+  const station = new Station(name, options, source);
+  const { calls, refused, done, useful, wasted, working, waiting, waitsMs } = station;
   return {
     name,
-    ...counters,
+    calls,
+    refused,
+    done,
+    useful,
+    wasted,
     working,
     waiting,
     waitsMs,
-    call({ signal, next } = {}) {
-      return new Promise((resolve, reject) => {
-        const messageMs = () => networkMs?.(random) ?? 0;
-        const thereMs = messageMs();
-        const settle = (error: unknown) => {
-          if (error === undefined) resolve();
-          else reject(error);
-        };
-        const call: Call = {
-          signal,
-          next,
-          number: taken,
-          arrivedMs: now() + thereMs,
-          isOver: false,
-          end(error) {
-            if (call.isOver) return;
-            call.isOver = true;
-            signal?.removeEventListener('abort', leave);
-            if (networkMs) clock.at(now() + messageMs(), () => settle(error));
-            else settle(error);
-          },
-        };
-        const leave = () => {
-          call.isOver = true;
-          reject(signal?.reason);
-        };
-        taken += 1;
-        if (signal?.aborted) {
-          leave();
-          return;
-        }
-        signal?.addEventListener('abort', leave, { once: true });
-        if (networkMs) clock.at(call.arrivedMs, () => arrive(call));
-        else arrive(call);
-      });
-    },
+    call: (callOptions = {}) =>
+      new Promise((resolve, reject) => {
+        new Call(station, callOptions, resolve, reject).start();
+      }),
   };
+}
+
+class Station {
+  readonly calls = createCounter();
+  readonly refused = createCounter();
+  readonly done = createCounter();
+  readonly useful = createCounter();
+  readonly wasted = createCounter();
+  readonly working: Gauge;
+  readonly waiting: Gauge;
+  readonly waitsMs: number[] = [];
+  readonly name: string;
+  readonly clock: EventClock;
+  readonly hasNetwork: boolean;
+  readonly #options: ServiceOptions;
+  readonly #random: Random;
+  readonly #line = createLine<Call>();
+
+  constructor(name: string, options: ServiceOptions, { clock, random }: Source) {
+    this.name = name;
+    this.clock = clock;
+    this.hasNetwork = options.networkMs !== undefined;
+    this.#options = options;
+    this.#random = random;
+    this.working = createGauge(() => clock.nowMs);
+    this.waiting = createGauge(() => clock.nowMs);
+    for (const { kind, toMs } of options.faults ?? []) {
+      if (kind === 'stalled') clock.at(toMs, () => this.#workOn());
+    }
+  }
+
+  messageMs(): number {
+    return this.#options.networkMs?.(this.#random) ?? 0;
+  }
+
+  /** Takes the call in, or refuses it. */
+  take(call: Call): void {
+    const { servers = Infinity, queue = Infinity } = this.#options;
+    this.calls.count(this.clock.nowMs);
+    const isFull = this.working.now >= servers && this.waiting.now >= queue;
+    if (isFull || this.#fault('down')) {
+      this.refused.count(this.clock.nowMs);
+      call.answer(new ServiceError(this.name, 'refused'));
+      return;
+    }
+    this.#line.push(call);
+    this.waiting.add(1);
+    this.#workOn();
+  }
+
+  #workOn(): void {
+    if (this.#fault('stalled')) return;
+    const { servers = Infinity, order = 'oldest first', seesLeaving = false } = this.#options;
+    while (this.working.now < servers && this.#line.length > 0) {
+      const call = order === 'oldest first' ? this.#line.shift() : this.#line.pop();
+      this.waiting.add(-1);
+      if (call && !(call.isOver && seesLeaving)) this.#begin(call);
+    }
+  }
+
+  #begin(call: Call): void {
+    const { clock } = this;
+    this.working.add(1);
+    this.waitsMs.push(clock.nowMs - call.arrivedMs);
+    call.holdsServer = true;
+    const error = this.#luck();
+    clock.at(clock.nowMs + this.#workMs(), () => {
+      if (error || !call.next) this.#end(call, error);
+      else
+        call.next().then(
+          () => this.#end(call),
+          (reason: unknown) => this.#end(call, reason),
+        );
+    });
+    if (this.#options.seesLeaving)
+      call.signal?.addEventListener('abort', () => this.#end(call), { once: true });
+  }
+
+  #end(call: Call, error?: unknown): void {
+    if (!call.holdsServer) return;
+    call.holdsServer = false;
+    this.working.add(-1);
+    this.done.count(this.clock.nowMs);
+    if (call.isOver) this.wasted.count(this.clock.nowMs);
+    else if (error === undefined) this.useful.count(this.clock.nowMs);
+    call.answer(error);
+    this.#workOn();
+  }
+
+  #workMs(): number {
+    const slow = this.#fault('slow');
+    return this.#options.workMs(this.#random) * (slow?.kind === 'slow' ? slow.times : 1);
+  }
+
+  /** What work that begins now will end in. */
+  #luck(): ServiceError | undefined {
+    const failing = this.#fault('failing');
+    if (failing?.kind !== 'failing' || this.#random() >= failing.share) return undefined;
+    return new ServiceError(this.name, 'failed');
+  }
+
+  #fault(kind: Fault['kind']): Fault | undefined {
+    const { nowMs } = this.clock;
+    return this.#options.faults?.find(
+      (fault) => fault.kind === kind && fault.fromMs <= nowMs && nowMs < fault.toMs,
+    );
+  }
+}
+
+class Call {
+  readonly signal: AbortSignal | undefined;
+  readonly next: CallOptions['next'];
+  arrivedMs = 0;
+  holdsServer = false;
+  /** It has been answered, or its caller has left. */
+  isOver = false;
+  readonly #station: Station;
+  readonly #resolve: () => void;
+  readonly #reject: (reason: unknown) => void;
+
+  constructor(
+    station: Station,
+    { signal, next }: CallOptions,
+    resolve: () => void,
+    reject: (reason: unknown) => void,
+  ) {
+    this.signal = signal;
+    this.next = next;
+    this.#station = station;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  start(): void {
+    const { clock, hasNetwork } = this.#station;
+    if (this.signal?.aborted) {
+      this.#leave();
+      return;
+    }
+    this.signal?.addEventListener('abort', this.#leave, { once: true });
+    if (hasNetwork) clock.at(clock.nowMs + this.#station.messageMs(), () => this.#arrive());
+    else this.#arrive();
+  }
+
+  answer(error: unknown): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.signal?.removeEventListener('abort', this.#leave);
+    const { clock, hasNetwork } = this.#station;
+    if (hasNetwork) clock.at(clock.nowMs + this.#station.messageMs(), () => this.#settle(error));
+    else this.#settle(error);
+  }
+
+  #arrive(): void {
+    this.arrivedMs = this.#station.clock.nowMs;
+    this.#station.take(this);
+  }
+
+  readonly #leave = (): void => {
+    this.isOver = true;
+    this.#reject(this.signal?.reason);
+  };
+
+  #settle(error: unknown): void {
+    if (error === undefined) this.#resolve();
+    else this.#reject(error);
+  }
 }
 
 /** A queue of which both ends can be taken; its memory is as long as itself. */

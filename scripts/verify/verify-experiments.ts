@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
+import type { Catalog, Kata } from '../content/catalog.ts';
 import { pictureFile } from '../content/kit-layout.ts';
 import { applyMisconception, parseMisconceptions } from '../content/misconceptions.ts';
 import type { Read } from '../content/text-reader.ts';
@@ -15,7 +16,7 @@ const FEWEST_OBSERVATIONS = 3;
 const SIGHT = { seed: '1', settings: {} };
 
 export interface ExperimentOptions {
-  readonly root: string;
+  readonly catalog: Catalog;
   readonly read: Read;
   /** Write the pictures that are not what they should be. */
   readonly fix: boolean;
@@ -47,7 +48,7 @@ export async function checkExperiments(
   const all = guests.flat();
   let done = 0;
   const verdicts = await runAll(all, {
-    root: options.root,
+    root: options.catalog.root,
     onVerdict(_, { slug }) {
       done += 1;
       options.onProgress(done, all.length, slug);
@@ -66,9 +67,11 @@ export async function checkExperiments(
         file,
         `expected ${FEWEST_OBSERVATIONS} observations or more`,
       ),
-      ...(await Promise.all(
-        (solution?.pictures ?? []).map((picture) => checkPicture(kata.slug, picture, options)),
-      )),
+      ...(
+        await Promise.all(
+          (solution?.pictures ?? []).map((picture) => checkPicture(kata, picture, options)),
+        )
+      ).flat(),
     ];
   });
   return (await Promise.all(checks)).flat();
@@ -150,21 +153,33 @@ function valueOf({ value }: Observed): string {
 }
 
 async function checkPicture(
-  slug: string,
+  { slug, lesson }: Kata,
   picture: Picture,
-  { root, read, fix }: ExperimentOptions,
-): Promise<Check> {
-  const file = pictureFile(root, slug, picture.name);
+  { catalog, read, fix }: ExperimentOptions,
+): Promise<Check[]> {
+  const file = pictureFile(catalog.root, slug, picture.name);
   const wanted = svgOf(picture);
-  if ((await read(file)) === wanted) return { file, problems: [] };
-  if (fix) {
+  const isThere = (await read(file)) === wanted;
+  if (fix && !isThere) {
     await mkdir(dirname(file), { recursive: true });
     await writeFile(file, wanted);
-    return { file, problems: [] };
   }
-  return expectThat(
-    false,
-    file,
-    'is not what the experiment draws: `npm run verify -- --fix` writes it',
-  );
+  const shown = catalog.lessons.find((each) => each.slug === lesson);
+  const text = shown && (await read(shown.file));
+  return [
+    expectThat(
+      fix || isThere,
+      file,
+      'is not what the experiment draws: `npm run verify -- --fix` writes it',
+    ),
+    ...(shown === undefined
+      ? []
+      : [
+          expectThat(
+            text?.includes(`(pictures/${basename(file)})`) ?? false,
+            shown.file,
+            `does not show the picture of an experiment: ![…](pictures/${basename(file)})`,
+          ),
+        ]),
+  ];
 }

@@ -51,7 +51,7 @@ export async function verifyKit(
     }),
   ]);
   const seen = await checkExperiments(katas, {
-    root,
+    catalog,
     read,
     fix: options.fix,
     onProgress: (done, of, slug) => options.onProgress(`${done} of ${of} experiments · ${slug}`),

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Check } from './checks.ts';
 import { entriesOf, slugFolders } from '../content/kit-folders.ts';
@@ -22,6 +23,7 @@ export async function checkStrays(root: string): Promise<Check[]> {
   const { katas, solutions } = folders(root);
   const places = [
     ...topPlaces(root),
+    await picturePlace(root),
     ...(await slugFolders(katas)).map((slug) => kataPlace(katas, slug)),
     ...(await slugFolders(solutions)).map((slug) => solutionPlace(solutions, slug)),
   ];
@@ -58,6 +60,20 @@ function topPlaces(root: string): Place[] {
       rule: `quiz/interviews/ holds slug.md, nothing else; ${SLUG_RULE}`,
     },
   ];
+}
+
+async function picturePlace(root: string): Promise<Place> {
+  const { lessons } = folders(root);
+  const names = (await entriesOf(lessons)).map(({ name }) => name);
+  const texts = await Promise.all(
+    names.filter(parseLessonName).map((name) => readFile(join(lessons, name), 'utf8')),
+  );
+  return {
+    folder: join(lessons, 'pictures'),
+    isKnown: (name, isFolder) =>
+      !isFolder && texts.some((text) => text.includes(`(pictures/${name})`)),
+    rule: 'lessons/pictures/ holds what lessons show of experiments',
+  };
 }
 
 const HELPERS = new Set(['virtual-time.ts', 'virtual-time.test.ts']);
