@@ -51,7 +51,7 @@ export async function plan(
     });
   }
   const wanted = wantedPlan(flags, now);
-  const journal = openJournal(home);
+  const journal = openJournal(home, { now });
   if (wanted !== undefined) record(wanted, journal, now);
   const over = pastPlan(journal.entries, now);
   if (over !== undefined) {
