@@ -36,8 +36,8 @@ export function openJournal(
       return known;
     },
     problems,
-    append(entry, now) {
-      const stamped: Entry = { v: 1, id: randomUUID(), at: now.toISOString(), ...entry };
+    append(entry, when) {
+      const stamped: Entry = { v: 1, id: randomUUID(), at: when.toISOString(), ...entry };
       orExplain(file, () => disk.append(file, JSON.stringify(stamped)));
       known = withoutUndone([...known, stamped].toSorted(byTime));
       return stamped;

@@ -75,9 +75,9 @@ describe('resetAnswer', () => {
   it.each(['writes over its file', 'puts a new file in its place'])(
     'keeps what an editor saves meanwhile that %s',
     async (how) => {
-      for (let round = 0; round < 15; round += 1) {
+      for (let round = 0; round < 5; round += 1) {
         await writeFile(files.stub, `answer ${round}`);
-        let isReset = false;
+        const isReset = new AbortController();
         const save = async (text: string) => {
           const target = how.startsWith('puts') ? `${files.stub}~` : files.stub;
           await writeFile(target, text);
@@ -85,13 +85,13 @@ describe('resetAnswer', () => {
         };
         let last = '';
         const editor = async () => {
-          for (let number = 0; !isReset; number += 1) {
+          for (let number = 0; !isReset.signal.aborted; number += 1) {
             last = `answer ${round}, save ${number}`;
             await save(last);
-            await setTimeout(round / 5);
+            await setTimeout(2 * round);
           }
         };
-        await Promise.all([reset().finally(() => (isReset = true)), editor()]);
+        await Promise.all([reset().finally(() => isReset.abort()), editor()]);
         const attempts = join(home, 'attempts/quota');
         const kept = (await readdir(attempts)).map((name) => join(attempts, name));
         const texts = await Promise.all(

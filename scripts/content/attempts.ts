@@ -149,10 +149,8 @@ async function putAside(answer: string, copy: string): Promise<boolean> {
 /** As far as the system lets someone who only reads. */
 async function toDisk(file: string): Promise<void> {
   const handle = await open(file);
-  await handle
-    .sync()
-    .catch(() => {})
-    .finally(() => handle.close());
+  await handle.sync().catch(() => {});
+  await handle.close();
 }
 
 /** Puts a file in its place, unless there is one by now. */

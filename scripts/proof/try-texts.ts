@@ -38,14 +38,14 @@ export async function tryTexts(
   let slowestMs = 0;
   try {
     const catalog = await loadCatalog(root);
-    const { texts, read } = await parser.open({ catalog, miniature: kit.root, scratch });
+    const opened = await parser.open({ catalog, miniature: kit.root, scratch });
     const result = await fc.check(
-      fc.asyncProperty(texts, async (text) => {
+      fc.asyncProperty(opened.texts, async (text) => {
         onText?.(text);
         tried += 1;
         const startedAt = performance.now();
         try {
-          await read(text);
+          await opened.read(text);
         } catch (error) {
           if (!(error instanceof KitError)) throw error;
           refused += 1;

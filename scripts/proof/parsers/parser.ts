@@ -11,7 +11,7 @@ export interface Parser {
   open(bench: Bench): Promise<OpenParser>;
 }
 
-export interface Bench {
+interface Bench {
   /** The kit that real texts come from. */
   readonly catalog: Catalog;
   /** Root of a small kit of our own, where whole commands are quick. */
@@ -20,7 +20,7 @@ export interface Bench {
   readonly scratch: string;
 }
 
-export interface OpenParser {
+interface OpenParser {
   readonly texts: fc.Arbitrary<string>;
   /** Reads a text as the kit would. Throws for what must not be: KitErrors are told apart by the caller. */
   read(text: string): unknown;
