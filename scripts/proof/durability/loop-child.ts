@@ -38,7 +38,8 @@ const loop = watchKatas(kata, {
   home,
   journal,
   runner: runner.runner,
-  createRunner: () => fakeRunner().runner,
+  // For the wrong designs, which nobody waits for.
+  createRunner: () => ({ run: async () => solved, close: async () => {} }),
   terminal,
   now,
   manual: true,
@@ -46,7 +47,7 @@ const loop = watchKatas(kata, {
   rooms: { ...rooms, brief: async () => {} },
 });
 await until(() => runner.isRunning());
-for (let round = 0; round < 40; round += 1) {
+for (let round = 0; round < 8; round += 1) {
   await save(`answer ${seed} ${round}`);
   for (const verdict of verdicts) {
     if (!runner.isRunning()) await fake.press('r');
