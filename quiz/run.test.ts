@@ -30,7 +30,7 @@ async function sit(typed: string, options: Partial<Quiz> & { disk?: Disk } = {})
   const outcome = await runQuiz({
     decks: [deckOf(everyKind)],
     katas: ['circuit-breaker'],
-    journal: openJournal(home, options.disk),
+    journal: openJournal(home, { ...(options.disk && { disk: options.disk }) }),
     prompts: lineAsker(Readable.from([typed]), print),
     print,
     render: async (markdown) => markdown,

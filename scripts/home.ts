@@ -84,7 +84,7 @@ interface Whereabouts {
 }
 
 async function whereYouAre(paths: KitPaths, now: Date): Promise<Whereabouts> {
-  const history = readJournal(paths.home);
+  const history = readJournal(paths.home, now);
   const { entries } = history;
   const plan = currentPlan(entries, now);
   const { lessons, katas, decks } = await loadCatalog(paths.root);

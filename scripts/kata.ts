@@ -55,7 +55,7 @@ export async function practise(
 ): Promise<number> {
   const timeoutMs = readTimeout(flags['timeout']);
   const catalog = await loadCatalog(root);
-  const journal = openJournal(home);
+  const journal = openJournal(home, { now: now() });
   const kata = flags['list'] === true ? undefined : chosen(words, catalog, journal);
   if (terminal !== undefined && flags['once'] !== true) {
     const manual = flags['manual'] === true;

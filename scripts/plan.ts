@@ -1,7 +1,12 @@
 import { dateInWords, dayInWords, dayNumber, isoDay, readDay, startOfDay } from '../quiz/day.ts';
 import { count } from '../quiz/count.ts';
 import type { Asker } from '../quiz/asker.ts';
-import { currentPlan, type InterviewPlan, pastPlan } from '../quiz/interview-plan.ts';
+import {
+  currentPlan,
+  type InterviewPlan,
+  MOST_DAYS_AHEAD,
+  pastPlan,
+} from '../quiz/interview-plan.ts';
 import { type Journal, openJournal } from '../quiz/journal.ts';
 import { KitError } from '../quiz/problem.ts';
 import type { Command, Invocation } from './command.ts';
@@ -46,7 +51,7 @@ export async function plan(
     });
   }
   const wanted = wantedPlan(flags, now);
-  const journal = openJournal(home);
+  const journal = openJournal(home, { now });
   if (wanted !== undefined) record(wanted, journal, now);
   const over = pastPlan(journal.entries, now);
   if (over !== undefined) {
@@ -88,6 +93,11 @@ function wantedPlan(flags: Invocation['flags'], now: Date): Wanted | undefined {
   if (day !== undefined && day < dayNumber(now)) {
     throw wrong(
       `--interview is in the past: ${String(interview)}. Today is ${isoDay(dayNumber(now))}.`,
+    );
+  }
+  if (day !== undefined && day > dayNumber(now) + MOST_DAYS_AHEAD) {
+    throw wrong(
+      `--interview is more than two years away: ${String(interview)}. Is the year right?`,
     );
   }
   const number = minutes === undefined ? undefined : Number(minutes);

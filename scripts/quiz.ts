@@ -37,7 +37,7 @@ export async function quiz(
   const { decks, problems } = await readDecks(chosen ? [chosen] : catalog.decks);
 
   const { openJournal } = await import('../quiz/journal.ts');
-  const journal = openJournal(home);
+  const journal = openJournal(home, { now: now() });
   for (const line of [...problems, ...damageInWords(journal.problems)]) print(line);
 
   const { runQuiz } = await import('../quiz/run.ts');
@@ -69,7 +69,7 @@ async function resume(
 ): Promise<number> {
   const { openJournal } = await import('../quiz/journal.ts');
   const { suspendedItems } = await import('../quiz/entry.ts');
-  const journal = openJournal(home);
+  const journal = openJournal(home, { now });
   const suspended = [...suspendedItems(journal.entries)];
   const items = suspended.filter((item) => wanted === 'all' || item === cardItem(wanted));
   if (items.length === 0) {

@@ -26,7 +26,7 @@ export async function stats(
   { root, home, flags }: Invocation,
   { print, now }: Surroundings,
 ): Promise<number> {
-  const { entries } = readJournal(home);
+  const { entries } = readJournal(home, now);
   const { loadCatalog } = await import('./content/catalog.ts');
   const { askedCards } = await import('./asked-cards.ts');
   const { statsOf } = await import('./stats-figures.ts');

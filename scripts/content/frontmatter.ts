@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import type * as Yaml from 'yaml';
 import type { Problem } from '../../quiz/problem.ts';
+import { readYaml } from '../../quiz/yaml-text.ts';
 
 /** A Markdown file taken apart: the YAML between the `---` lines at its top, and the rest. */
 export interface Frontmatter {
@@ -57,21 +58,20 @@ const PLAIN_FIELD =
   /^([a-z]+): ([1-9]\d{0,5}|\d{4}-\d\d-\d\d|(?!(?:true|false|null)$)[A-Za-z](?:[^:#]|:(?=\S))*[^\s:#])$/i;
 
 function yamlFields(head: readonly string[]): Fields {
-  const { isMap, isScalar, LineCounter, parseDocument }: typeof Yaml = require('yaml');
-  const counter = new LineCounter();
-  const document = parseDocument(head.join('\n'), { lineCounter: counter });
-  const fileLine = (offset: number) => counter.linePos(offset).line + 1;
-  const problems = document.errors.map((error) => ({
-    line: Math.min(fileLine(error.pos[0]), head.length + 2),
-    message: `the front matter is no valid YAML: ${firstLine(error.message)}`,
-  }));
+  const library: typeof Yaml = require('yaml');
+  const { isMap, isScalar } = library;
+  const { document, lines, data, problems } = readYaml(head.join('\n'), library);
   return {
-    data: problems.length > 0 ? undefined : toData(document),
-    problems,
+    data,
+    problems: problems.map(({ line, message }) => ({
+      line: Math.min(line, head.length + 1) + 1,
+      message: `the front matter is no valid YAML: ${message.split('\n')[0]}`,
+    })),
     lineOf(key) {
       const fields = isMap(document.contents) ? document.contents.items : [];
       const found = fields.find((field) => isScalar(field.key) && field.key.value === key);
-      return isScalar(found?.key) && found.key.range ? fileLine(found.key.range[0]) : 1;
+      if (!isScalar(found?.key) || !found.key.range) return 1;
+      return lines.linePos(found.key.range[0]).line + 1;
     },
   };
 }
@@ -94,17 +94,4 @@ function withoutHead(lines: readonly string[], file: string): Frontmatter {
     problems: [{ file, line: 1, message }],
     lineOf: () => 1,
   };
-}
-
-function firstLine(text: string): string {
-  return (text.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:?$/, '');
-}
-
-/** `toJS` throws on what parses but has no value, such as an alias of nothing or one that blows up. */
-function toData(document: Yaml.Document): unknown {
-  try {
-    return document.toJS();
-  } catch {
-    return undefined;
-  }
 }

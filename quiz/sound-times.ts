@@ -1,0 +1,24 @@
+interface Stamped {
+  /** ISO 8601. */
+  readonly at: string;
+}
+
+/** Clocks of two machines differ by less. */
+const SKEW_MS = 24 * 60 * 60 * 1000;
+
+/**
+ * The entries of a file, in its order, none later than `now`. A clock that was wrong once may have dated some years
+ * ahead, and what they say would be the last word until then: they count as of the entry before them in the file.
+ */
+export function withSoundTimes<Entry extends Stamped>(
+  entries: readonly Entry[],
+  now: Date,
+): Entry[] {
+  const isSound = ({ at }: Stamped) => Date.parse(at) <= now.getTime() + SKEW_MS;
+  let before = entries.find(isSound)?.at ?? now.toISOString();
+  return entries.map((entry) => {
+    if (!isSound(entry)) return { ...entry, at: before };
+    before = entry.at;
+    return entry;
+  });
+}
