@@ -9,7 +9,7 @@ import type { Journal } from './journal.ts';
 import { CARD_SHARE, limitsFor, usualLimits } from './pace.ts';
 import { KitError } from './problem.ts';
 import { seeded } from './random.ts';
-import { openGaps, replay } from './schedule.ts';
+import { memoriesOf } from './schedule.ts';
 import {
   answerTurn,
   currentTurn,
@@ -39,15 +39,15 @@ export interface Quiz extends Screen {
  */
 export async function runQuiz(quiz: Quiz): Promise<Summary> {
   const { katas, journal, prompts, now, command } = quiz;
-  const plan = currentPlan(quiz.journal.entries, quiz.now());
+  const plan = currentPlan(journal.progress.entries, now());
   const limits = plan ? limitsFor(CARD_SHARE * plan.minutes) : usualLimits;
-  const decks = () => withoutSuspended(quiz.decks, journal.entries);
-  const memories = () => replay(journal.entries, plan?.day);
+  const decks = () => withoutSuspended(quiz.decks, journal.progress.entries);
+  const memories = () => memoriesOf(journal.progress.recall, plan?.day);
   const start = planSession({
     decks: decks(),
     memories: memories(),
-    begun: new Set(journal.entries.flatMap((entry) => (entry.type === 'read' ? entry.lesson : []))),
-    gaps: openGaps(journal.entries),
+    begun: readLessons(journal.progress.entries),
+    gaps: journal.progress.recall.gaps,
     now: now(),
     limits,
     random: seeded(seedOf(now())),
@@ -63,6 +63,10 @@ export async function runQuiz(quiz: Quiz): Promise<Summary> {
   await say(quiz, describeSummary(summary, command, now()));
   if (lost !== undefined) throw lost;
   return summary;
+}
+
+function readLessons(entries: readonly Entry[]): Set<string> {
+  return new Set(entries.flatMap((entry) => (entry.type === 'read' ? entry.lesson : [])));
 }
 
 function withoutSuspended(decks: readonly Deck[], entries: readonly Entry[]): Deck[] {

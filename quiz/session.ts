@@ -36,7 +36,7 @@ export interface Plan {
   /** Slugs of the decks whose lesson was read: their new cards come first. */
   readonly begun: ReadonlySet<string>;
   /** Items that a mock interview showed to be missing: of the new cards they come first. */
-  readonly gaps: ReadonlySet<string>;
+  readonly gaps: Pick<ReadonlySet<string>, 'has'>;
   readonly now: Date;
   readonly limits: Limits;
   readonly random: Random;

@@ -70,7 +70,7 @@ async function resume(
   const { openJournal } = await import('../quiz/journal.ts');
   const { suspendedItems } = await import('../quiz/entry.ts');
   const journal = openJournal(home);
-  const suspended = [...suspendedItems(journal.entries)];
+  const suspended = [...suspendedItems(journal.progress.entries)];
   const items = suspended.filter((item) => wanted === 'all' || item === cardItem(wanted));
   if (items.length === 0) {
     const names = suspended.map(cardName).join(', ');
