@@ -106,7 +106,7 @@ describe('what is kept changes no answer', () => {
           expect(read(journal)).toEqual(read(journal, NEVER));
         }
       }),
-      { seed: 1, numRuns: 80 },
+      { seed: 1, numRuns: 40 },
     );
   });
 
@@ -136,7 +136,7 @@ describe('what is kept changes no answer', () => {
         const now = hitsCache ? Buffer.from(foreign) : spoilt(Buffer.from(foreign), change);
         expect(read(now)).toEqual(read(now, NEVER));
       }),
-      { seed: 2, numRuns: 80 },
+      { seed: 2, numRuns: 40 },
     );
   });
 

@@ -87,7 +87,7 @@ async function whereYouAre(paths: KitPaths, now: Date): Promise<Whereabouts> {
   const { entries, recall, lastAt, problems } = readProgress(paths.home);
   const plan = currentPlan(entries, now);
   const { lessons, katas, decks } = await loadCatalog(paths.root);
-  const cards = await askedCards(decks, entries);
+  const cards = askedCards(decks, entries);
   const memories = memoriesOf(recall, plan?.day);
   const holds = new Map(
     [...memories].map(([item, { due }]) => [item, hasCome(due, now) ? 'due' : 'holds'] as const),

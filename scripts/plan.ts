@@ -66,7 +66,7 @@ export async function plan(
   const { daysUntil } = await import('./outlook.ts');
   const { memoriesOf } = await import('../quiz/schedule.ts');
   const { lessons, katas, decks } = await loadCatalog(root);
-  const cards = await askedCards(decks, entries);
+  const cards = askedCards(decks, entries);
   const kit = { lessons, katas, cards, interviews: await interviewsToHold({ root, home }) };
   const days = daysUntil(current, kit, { entries, memories: memoriesOf(recall, current.day) }, now);
   for (const line of await report(current, days, now)) print(line);
