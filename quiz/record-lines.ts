@@ -1,3 +1,5 @@
+import { isUtf8 } from 'node:buffer';
+
 /** What the lines of a file hold, and the lines that could not be read as a whole. */
 export interface RecordLines<Found> {
   readonly found: readonly Found[];
@@ -48,11 +50,8 @@ function parsePiece<Found extends object>(
   bytes: Buffer,
   parse: (text: string) => Found | string,
 ): Found | string | undefined {
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes).trim();
-  } catch {
-    return 'This line is damaged (not UTF-8).';
-  }
+  if (!isUtf8(bytes)) return 'This line is damaged (not UTF-8).';
+  // This takes the mark that some editors put at the beginning of a file as well.
+  const text = bytes.toString('utf8').trim();
   return text === '' ? undefined : parse(text);
 }

@@ -53,27 +53,27 @@ export async function plan(
   const wanted = wantedPlan(flags, now);
   const journal = openJournal(home, { now });
   if (wanted !== undefined) record(wanted, journal, now);
-  const over = pastPlan(journal.entries, now);
+  const over = pastPlan(journal.progress.entries, now);
   if (over !== undefined) {
     const asker = await askerFor(conversation);
     await debrief(over, journal, asker, print, now).finally(() => asker.close());
     return 0;
   }
-  const current = currentPlan(journal.entries, now);
+  const current = currentPlan(journal.progress.entries, now);
   if (current === undefined) {
     print('No interview is planned: cards come back when you are about to forget them.');
     print('Plan one: npm run plan -- --interview 2026-12-05 --minutes 30');
     return 0;
   }
-  const { entries } = journal;
+  const { entries, recall } = journal.progress;
   const { askedCards } = await import('./asked-cards.ts');
   const { interviewsToHold } = await import('./rehearsals.ts');
   const { daysUntil } = await import('./outlook.ts');
-  const { replay } = await import('../quiz/schedule.ts');
+  const { memoriesOf } = await import('../quiz/schedule.ts');
   const { lessons, katas, decks } = await loadCatalog(root);
-  const cards = await askedCards(decks, entries);
+  const cards = askedCards(decks, entries);
   const kit = { lessons, katas, cards, interviews: await interviewsToHold({ root, home }) };
-  const days = daysUntil(current, kit, { entries, memories: replay(entries, current.day) }, now);
+  const days = daysUntil(current, kit, { entries, memories: memoriesOf(recall, current.day) }, now);
   for (const line of await report(current, days, now)) print(line);
   return 0;
 }
@@ -114,7 +114,7 @@ function record(wanted: Wanted, journal: Journal, now: Date): void {
     journal.append({ type: 'plan', interview: null, minutes: 0 }, now);
     return;
   }
-  const before = currentPlan(journal.entries, now);
+  const before = currentPlan(journal.progress.entries, now);
   const day = wanted.day ?? before?.day;
   if (day === undefined) {
     throw new KitError('Say the day as well: npm run plan -- --interview 2026-12-05', {

@@ -18,16 +18,17 @@ export interface Frontmatter {
 
 /** Never throws: a head that is missing or cannot be read is a problem, and the body is still given. */
 export function readFrontmatter(text: string, file: string): Frontmatter {
-  const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
-  const end = lines[0]?.trimEnd() === '---' ? lines.findIndex(isClosing) : -1;
-  if (end === -1) return withoutHead(lines, file);
+  const { head, rest } = cut(text.replace(/^\uFEFF/, ''));
+  if (head === undefined) return withoutHead(rest, file);
 
-  const head = lines.slice(1, end);
   const { data, lineOf, problems } = plainFields(head) ?? yamlFields(head);
   return {
     data,
-    body: lines.slice(end + 1).join('\n'),
-    bodyLine: end + 2,
+    // Lists of lessons and katas read all heads there are, and hardly any body.
+    get body() {
+      return withPlainEnds(rest);
+    },
+    bodyLine: head.length + 3,
     problems: problems.map(({ line, message }) => ({ file, line, message })),
     lineOf,
   };
@@ -78,18 +79,35 @@ function yamlFields(head: readonly string[]): Fields {
 
 const require = createRequire(import.meta.url);
 
-function isClosing(line: string, index: number): boolean {
-  return index > 0 && line.trimEnd() === '---';
+/** The lines of the head, and what stands below; without a head all is below. */
+function cut(text: string): { readonly head?: readonly string[]; readonly rest: string } {
+  const head: string[] = [];
+  for (let start = 0; start < text.length;) {
+    const newline = text.indexOf('\n', start);
+    const end = newline === -1 ? text.length : newline;
+    const line = text.slice(start, end).replace(/\r$/, '');
+    const isFence = line.trimEnd() === '---';
+    if (start === 0 && !isFence) break;
+    if (start > 0 && isFence) return { head, rest: text.slice(end + 1) };
+    if (start > 0) head.push(line);
+    start = end + 1;
+  }
+  return { rest: text };
 }
 
-function withoutHead(lines: readonly string[], file: string): Frontmatter {
+function withPlainEnds(text: string): string {
+  return text.replaceAll('\r\n', '\n');
+}
+
+function withoutHead(text: string, file: string): Frontmatter {
+  const body = withPlainEnds(text);
   const message =
-    lines[0]?.trimEnd() === '---'
+    body.split('\n', 1)[0]?.trimEnd() === '---'
       ? 'the front matter is not closed: end it with a line `---`'
       : 'there is no front matter: start the file with `---`, fields such as `title: …`, and `---`';
   return {
     data: undefined,
-    body: lines.join('\n'),
+    body,
     bodyLine: 1,
     problems: [{ file, line: 1, message }],
     lineOf: () => 1,

@@ -60,7 +60,7 @@ export function createRooms(tools: RoomsTools): Rooms {
       await showInPager({ title: `${title} · your code in the outage`, render }, terminal);
     },
     pick: () => pickKata(tools),
-    next: () => kataToGoOnWith(katas, journal.entries),
+    next: () => kataToGoOnWith(katas, journal.progress.entries),
     async reset(kata) {
       const outcome = await resetAnswer(kata, { home, now: now() });
       const stub = `${relative(root, kata.files.stub)} is the stub again.`;
@@ -81,7 +81,7 @@ export function pickKata({
   signal,
 }: RoomsTools): Promise<Kata | undefined> {
   const { katas } = catalog;
-  const lines = kataLines(katas, journal.entries, now());
+  const lines = kataLines(katas, journal.progress, now());
   const choices = katas.map((kata, index) => ({ label: lines[index] ?? kata.title, value: kata }));
   return choose('Which kata?', choices, terminal, signal);
 }
