@@ -1,52 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { performance as importedPerformance } from 'node:perf_hooks';
-import * as timers from 'node:timers';
-import { promisify } from 'node:util';
 import * as timersPromises from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { clocks, waits } from '../scripts/fixtures/ways-to-wait.ts';
 import { advance, pendingTimers, settle, stepWallClock } from './virtual-time.ts';
-
-type Wait = (ms: number) => Promise<unknown>;
-
-const waits: Record<string, Wait> = {
-  setTimeout: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
-  'setTimeout of node:timers': (ms) => new Promise((resolve) => timers.setTimeout(resolve, ms)),
-  'setTimeout made a promise': (ms) => promisify(setTimeout)(ms),
-  'setTimeout of node:timers/promises': (ms) => timersPromises.setTimeout(ms),
-  'scheduler.wait': (ms) => timersPromises.scheduler.wait(ms),
-  setInterval: (ms) =>
-    new Promise((resolve) => {
-      const interval = setInterval(() => {
-        clearInterval(interval);
-        resolve(undefined);
-      }, ms);
-    }),
-  'setInterval of node:timers/promises': async (ms) => {
-    for await (const tick of timersPromises.setInterval(ms)) return tick;
-    return undefined;
-  },
-  'AbortSignal.timeout': (ms) =>
-    new Promise((resolve) => {
-      AbortSignal.timeout(ms).addEventListener('abort', resolve);
-    }),
-  'a look at the clock again and again': async (ms) => {
-    const end = performance.now() + ms;
-    while (performance.now() < end) await timersPromises.setTimeout(10);
-  },
-};
-
-const clocks: Record<string, () => number> = {
-  'Date.now': () => Date.now(),
-  'new Date': () => new Date().getTime(),
-  'performance.now': () => performance.now(),
-  'performance.now of node:perf_hooks': () => importedPerformance.now(),
-  'process.hrtime': () => {
-    const [seconds, nanoseconds] = process.hrtime();
-    return seconds * 1_000 + nanoseconds / 1_000_000;
-  },
-  'process.hrtime.bigint': () => Number(process.hrtime.bigint() / 1_000_000n),
-  'process.uptime': () => process.uptime() * 1_000,
-};
 
 describe('virtual time', () => {
   it.each(Object.entries(waits))('ends a wait by %s when its time has come', async (_, wait) => {

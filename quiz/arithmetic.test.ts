@@ -33,6 +33,17 @@ describe('parseArithmetic', () => {
     expect(value('floor(0.29 * 100)'), '0.29 * 100 is 28.999999999999996').toBe(29);
   });
 
+  it('refuses what is longer, and so deeper, than anybody writes', () => {
+    for (const endless of ['('.repeat(9_000), '-'.repeat(9_000), '1+'.repeat(9_000).concat('1')]) {
+      expect(() => parseArithmetic(endless)).toThrow(SyntaxError);
+    }
+  });
+
+  it('knows no name that it was not given', () => {
+    expect(parseArithmetic('constructor').evaluate({})).toBeNaN();
+    expect(parseArithmetic('toString + 1').evaluate({})).toBeNaN();
+  });
+
   it('leaves a division by zero to the caller', () => {
     expect(value('1 / (a - 1)', { a: 1 })).toBe(Infinity);
   });

@@ -13,6 +13,9 @@ export type Values = Readonly<Record<string, number>>;
  * `^` binds tightest and to the right. Throws a SyntaxError that says where it went wrong.
  */
 export function parseArithmetic(text: string): Expression {
+  if (text.length > MOST_CHARACTERS) {
+    throw new SyntaxError(`it is longer than ${MOST_CHARACTERS} characters`);
+  }
   const names = new Set<string>();
   const tokens = tokenize(text);
   let position = 0;
@@ -61,7 +64,7 @@ export function parseArithmetic(text: string): Expression {
     if (/^\d/.test(token)) return () => Number(token);
     if (take('(') !== undefined) return call(token);
     names.add(token);
-    return (values) => values[token] ?? Number.NaN;
+    return (values) => (Object.hasOwn(values, token) ? (values[token] ?? Number.NaN) : Number.NaN);
   }
 
   function call(name: string): Evaluate {
@@ -90,6 +93,9 @@ export function parseArithmetic(text: string): Expression {
     return new SyntaxError(`expected ${wanted}, found ${found}`);
   }
 }
+
+/** Longer ones are nobody's arithmetic, and nested as deeply they could not be evaluated. */
+const MOST_CHARACTERS = 500;
 
 /** Takes away what binary floating point adds: 0.1 * 3 is 0.3, and rounding it up gives no surprise. */
 export function tidy(value: number): number {

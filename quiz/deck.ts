@@ -4,6 +4,7 @@ import { cardItem } from './item.ts';
 import type { Problem } from './problem.ts';
 import { isRecord } from './record.ts';
 import { cutTexts, lineFinder, type Path } from './yaml-places.ts';
+import { readYaml } from './yaml-text.ts';
 
 /** One thing to recall. */
 export type Card = CardContent & {
@@ -31,17 +32,17 @@ export interface ParsedDeck {
 
 /** Reads a deck (YAML). Collects all problems, each with its line; never throws for what the text says. */
 export function parseDeck(text: string, file: string, slug: string): ParsedDeck {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  if (document.errors.length > 0) {
-    const problems = document.errors.map(({ pos: [start], message }) => ({
+  const yaml = readYaml(text, { LineCounter, parseDocument });
+  if (yaml.problems.length > 0) {
+    const unreadable = yaml.problems.map(({ line, message }) => ({
       file,
-      line: lines.linePos(start).line,
+      line,
       message: `Not valid YAML: ${message}. Text with “: ” or “#” in it needs quotes, or \`|\`.`,
     }));
-    return { problems, leftOut: 0 };
+    return { problems: unreadable, leftOut: 0 };
   }
 
+  const { document, lines, data: content } = yaml;
   const problems: Problem[] = cutTexts(document).map((start) => ({
     file,
     line: lines.linePos(start).line,
@@ -51,7 +52,6 @@ export function parseDeck(text: string, file: string, slug: string): ParsedDeck 
   const report = (path: Path, message: string) => {
     problems.push({ file, line: lineOf(path), message });
   };
-  const content: unknown = document.toJS();
   const { title, cards, ...others } = isRecord(content) ? content : {};
   if (typeof title !== 'string' || title.trim() === '') {
     report(['title'], 'The deck has no `title`: write the title of its lesson.');

@@ -79,16 +79,14 @@ const reasons = new Map<unknown, readonly [what: string, remedy: string]>([
 
 /** On a full disk an empty append succeeds; only bytes that need a block of their own tell. */
 function fillABlock(probe: string): void {
+  const descriptor = openSync(probe, 'wx');
   try {
-    const descriptor = openSync(probe, 'wx');
-    try {
-      writeWhole(descriptor, Buffer.alloc(4096));
-      fsyncSync(descriptor);
-    } finally {
-      closeSync(descriptor);
-    }
+    // Its name goes at once: whoever is killed here leaves nothing behind.
+    rmSync(probe);
+    writeWhole(descriptor, Buffer.alloc(4096));
+    fsyncSync(descriptor);
   } finally {
-    rmSync(probe, { force: true });
+    closeSync(descriptor);
   }
 }
 

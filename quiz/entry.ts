@@ -8,7 +8,7 @@ export type Grade = (typeof grades)[number];
 
 interface Stamp {
   readonly v: 1;
-  /** UUID: an entry that two merged journals share counts once. */
+  /** UUID, made with the entry and never used again: one that two merged journals share counts once. */
   readonly id: string;
   /** ISO 8601. */
   readonly at: string;
@@ -139,6 +139,7 @@ function isEntry(
 ): record is Entry & Readonly<Record<string, unknown>> {
   const shape = shapes.get(record['type']);
   if (shape === undefined || record['v'] !== 1) return false;
-  const checks = { id: isText, at: isTime, ...shape };
-  return Object.entries(checks).every(([key, check]) => check(record[key]));
+  if (!isText(record['id']) || !isTime(record['at'])) return false;
+  for (const key in shape) if (shape[key]?.(record[key]) === false) return false;
+  return true;
 }

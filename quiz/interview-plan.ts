@@ -9,10 +9,14 @@ export interface InterviewPlan {
   readonly minutes: number;
 }
 
+/** Nobody prepares for longer: a day beyond is a slip of the pen. */
+export const MOST_DAYS_AHEAD = 730;
+
 /** The plan in force on the calendar day of `now`: on the day of the interview it still is. */
 export function currentPlan(entries: readonly Entry[], now: Date): InterviewPlan | undefined {
   const plan = lastPlan(entries);
-  return plan && plan.day >= dayNumber(now) ? plan : undefined;
+  const today = dayNumber(now);
+  return plan && plan.day >= today && plan.day <= today + MOST_DAYS_AHEAD ? plan : undefined;
 }
 
 /** The plan of an interview that is over and of which nothing was told yet. */

@@ -100,13 +100,13 @@ export function rehearsalOf(happenings: readonly Dated[]): Rehearsal {
 /** Neither coming back nor the scoring takes time from a phase. */
 const onTheClock = new Set<Happening['type']>(['asked', 'line', 'given']);
 
-/** The happening that a line of a record holds; undefined for a damaged line, which costs itself only. */
-export function parseHappening(line: string): Dated | undefined {
+/** The happening that a line of a record holds, or a sentence on why it holds none. */
+export function parseHappening(line: string): Dated | string {
   try {
     const value: unknown = JSON.parse(line);
-    return isRecord(value) && isHappening(value) ? value : undefined;
+    return isRecord(value) && isHappening(value) ? value : 'This line is no happening.';
   } catch {
-    return undefined;
+    return 'This line is damaged (not JSON).';
   }
 }
 

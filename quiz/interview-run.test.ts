@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { realDisk } from './disk.ts';
+import { type Disk, realDisk } from './disk.ts';
 import type { Interview } from './interview.ts';
 import { runInterview } from './interview-run.ts';
 import { newSheet, sheetsIn } from './interview-sheet.ts';
@@ -189,6 +189,31 @@ describe('a mock interview', () => {
   });
 });
 
+it('writes the whole transcript before the record says that it is over', async () => {
+  const disk: Disk = {
+    ...realDisk,
+    append(file, line) {
+      if (line.includes('"ended"')) throw Object.assign(new Error('killed'), { code: 'EIO' });
+      realDisk.append(file, line);
+    },
+  };
+  const sheet = newSheet(home, interview, new Date(), disk);
+  const print = () => {};
+  await runInterview({
+    interview,
+    sheet,
+    journal: openJournal(home),
+    asker: lineAsker(Readable.from([`${conversation}3\n2\n1\n`]), print),
+    print,
+    render: async (markdown) => markdown,
+    now: () => new Date(),
+    command: 'npm run interview -- storm',
+  }).catch((error: unknown) => error);
+  expect(sheet.rehearsal().hasEnded).toBe(false);
+  expect(readFileSync(sheet.transcript, 'utf8')).toContain('## My scores');
+  expect(readFileSync(sheet.transcript, 'utf8')).not.toContain('It is not finished yet');
+});
+
 describe('sheets', () => {
   it('of one second do not share a file', () => {
     const now = new Date('2026-11-28T10:00:00');
@@ -197,6 +222,30 @@ describe('sheets', () => {
     );
     expect(new Set(names).size).toBe(2);
     expect(sheetsIn(home)).toHaveLength(2);
+  });
+
+  it('are read whatever became of their file', () => {
+    newSheet(home, interview, new Date()).add({ type: 'line', text: 'shed load' }, new Date());
+    const folder = join(home, 'interviews');
+    const [name = ''] = readdirSync(folder);
+    const file = join(folder, name);
+    const [began = '', line = ''] = readFileSync(file, 'utf8').split('\n');
+    mkdirSync(join(folder, '0000-a-folder.jsonl'));
+    for (const text of [
+      `\uFEFF${began}\r\n${line}\r\n`,
+      `${began}${line}`,
+      `{"ty${began}\n\0${line}`,
+    ]) {
+      writeFileSync(file, text);
+      const [sheet, ...more] = sheetsIn(home);
+      expect(more).toEqual([]);
+      expect(sheet?.rehearsal()).toMatchObject({ title: interview.title, hasEnded: false });
+    }
+  });
+
+  it('are none where a file stands in the place of their folder', () => {
+    writeFileSync(join(home, 'interviews'), '');
+    expect(sheetsIn(home)).toEqual([]);
   });
 
   it('are none where there were none', () => {

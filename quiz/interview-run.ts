@@ -27,11 +27,10 @@ export async function runInterview(mock: MockInterview): Promise<void> {
   const { sheet, interview, now, print, command, asker } = mock;
   await welcome(mock);
   const isDone = (await hold(mock)) && (await score(mock));
-  if (isDone) {
-    await close(mock);
-    sheet.add({ type: 'ended' }, now());
-  }
-  sheet.write(transcript(interview, sheet.rehearsal()));
+  if (isDone) await close(mock);
+  // Before the record says that it is over: what is over is not written again.
+  sheet.write(transcript(interview, { ...sheet.rehearsal(), hasEnded: isDone }));
+  if (isDone) sheet.add({ type: 'ended' }, now());
   print(`\nThe transcript: ${sheet.transcript}`);
   if (!isDone) print(`To go on (${asker.stopKey} left it): ${command}`);
 }

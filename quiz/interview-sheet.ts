@@ -9,6 +9,7 @@ import {
   type Rehearsal,
   rehearsalOf,
 } from './interview-record.ts';
+import { readRecordLines } from './record-lines.ts';
 
 /** One mock interview on disk: its record, a line for each thing that happened, and beside it the transcript. */
 export interface Sheet {
@@ -39,14 +40,21 @@ export function newSheet(
   return sheetOf(base, [began], disk);
 }
 
-/** The sheets in `home`, oldest first; what tells of no interview is passed over. */
+/** The sheets in `home`, oldest first; what tells of no interview, or cannot be read, is passed over. */
 export function sheetsIn(home: string, disk: Disk = realDisk): Sheet[] {
   return recordNames(home).flatMap((name) => {
     const base = join(folderIn(home), name);
-    const lines = readFileSync(`${base}.jsonl`, 'utf8').split('\n');
-    const happenings = lines.flatMap((line) => parseHappening(line) ?? []);
+    const happenings = happeningsIn(`${base}.jsonl`);
     return happenings.some(({ type }) => type === 'began') ? [sheetOf(base, happenings, disk)] : [];
   });
+}
+
+function happeningsIn(file: string): readonly Dated[] {
+  try {
+    return readRecordLines(readFileSync(file), parseHappening).found;
+  } catch {
+    return [];
+  }
 }
 
 function sheetOf(base: string, happenings: readonly Dated[], disk: Disk): Sheet {
@@ -76,9 +84,15 @@ function folderIn(home: string): string {
 
 /** Without their `.jsonl`. They begin with their time, so by name is by time. */
 function recordNames(home: string): string[] {
-  const folder = folderIn(home);
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder)
+  return filesIn(folderIn(home))
     .flatMap((name) => /^(.+)\.jsonl$/.exec(name)?.[1] ?? [])
     .toSorted();
+}
+
+function filesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
 }

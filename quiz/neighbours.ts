@@ -22,9 +22,9 @@ function areNeighbours(one: string, other: string): boolean {
 }
 
 /** The same cards; each that has one of a neighbouring deck behind it gets it next: to tell them apart is the point. */
-export function besideNeighbours(cards: readonly Card[]): Card[] {
+export function besideNeighbours<C extends Pick<Card, 'deck'>>(cards: readonly C[]): C[] {
   const rest = [...cards];
-  const ordered: Card[] = [];
+  const ordered: C[] = [];
   for (let card = rest.shift(); card !== undefined; card = rest.shift()) {
     const { deck } = card;
     ordered.push(card);

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Disk, explainDiskError, realDisk } from './disk.ts';
-import { aDuel, deckOf, everyKind, plainDeck } from './fixtures/decks.ts';
+import type { Deck } from './deck.ts';
+import { aDuel, deckOf, everyKind, plainDeck, shelfOf } from './fixtures/decks.ts';
 import { openJournal, readJournal } from './journal.ts';
 import { lineAsker } from './line-asker.ts';
 import { KitError } from './problem.ts';
@@ -24,13 +25,19 @@ afterEach(async () => {
 const today = new Date('2026-11-22T12:00:00');
 
 /** One sitting with these lines typed; what it printed, and what the journal then holds. */
-async function sit(typed: string, options: Partial<Quiz> & { disk?: Disk } = {}) {
+async function sit(
+  typed: string,
+  {
+    decks = [deckOf(everyKind)],
+    ...options
+  }: Partial<Quiz> & { disk?: Disk; decks?: readonly Deck[] } = {},
+) {
   const printed: string[] = [];
   const print = (text: string) => printed.push(text);
   const outcome = await runQuiz({
-    decks: [deckOf(everyKind)],
+    shelf: shelfOf(...decks),
     katas: ['circuit-breaker'],
-    journal: openJournal(home, options.disk),
+    journal: openJournal(home, { ...(options.disk && { disk: options.disk }) }),
     prompts: lineAsker(Readable.from([typed]), print),
     print,
     render: async (markdown) => markdown,

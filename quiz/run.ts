@@ -9,21 +9,23 @@ import type { Journal } from './journal.ts';
 import { CARD_SHARE, limitsFor, usualLimits } from './pace.ts';
 import { KitError } from './problem.ts';
 import { seeded } from './random.ts';
-import { openGaps, replay } from './schedule.ts';
+import { memoriesOf } from './schedule.ts';
 import {
   answerTurn,
   currentTurn,
+  type Named,
+  type Plan,
   planSession,
   type Session,
   type Turn,
   withoutCard,
 } from './session.ts';
+import { planFrom, type Shelf } from './shelf.ts';
 import { show, type Showing } from './showing.ts';
 import { describeSummary, summarize, type Summary } from './summary.ts';
 
 export interface Quiz extends Screen {
-  /** In the order of their lessons. */
-  readonly decks: readonly Deck[];
+  readonly shelf: Shelf;
   /** Slugs of the katas there are. */
   readonly katas: readonly string[];
   readonly journal: Journal;
@@ -38,24 +40,27 @@ export interface Quiz extends Screen {
  * the summary, when an answer could not be kept.
  */
 export async function runQuiz(quiz: Quiz): Promise<Summary> {
-  const { katas, journal, prompts, now, command } = quiz;
-  const plan = currentPlan(quiz.journal.entries, quiz.now());
+  const { katas, journal, prompts, now, command, shelf, print } = quiz;
+  const plan = currentPlan(journal.progress.entries, now());
   const limits = plan ? limitsFor(CARD_SHARE * plan.minutes) : usualLimits;
-  const decks = () => withoutSuspended(quiz.decks, journal.entries);
-  const memories = () => replay(journal.entries, plan?.day);
-  const start = planSession({
-    decks: decks(),
+  const memories = () => memoriesOf(journal.progress.recall, plan?.day);
+  const begins: Omit<Plan, 'decks' | 'random'> = {
     memories: memories(),
-    begun: new Set(journal.entries.flatMap((entry) => (entry.type === 'read' ? entry.lesson : []))),
-    gaps: openGaps(journal.entries),
+    begun: readLessons(journal.progress.entries),
+    gaps: journal.progress.recall.gaps,
     now: now(),
     limits,
-    random: seeded(seedOf(now())),
+  };
+  const start = await planFrom(shelf, (named) => {
+    const decks = withoutSuspended(named, journal.progress.entries);
+    return planSession({ ...begins, decks, random: seeded(seedOf(now())) });
   });
-  if (start.planned > 0) await say(quiz, opening(start, quiz.decks, prompts));
-  const { session, lost } = await sit(start, quiz);
+  for (const line of start.leftOut) print(line);
+  const table = { ...quiz, decks: start.decks };
+  if (start.session.planned > 0) await say(quiz, opening(start.session, start.decks, prompts));
+  const { session, lost } = await sit(start.session, table);
   const summary = summarize(session, {
-    decks: decks(),
+    decks: withoutSuspended(shelf.decks, journal.progress.entries),
     katas,
     memories: memories(),
     now: now(),
@@ -65,12 +70,21 @@ export async function runQuiz(quiz: Quiz): Promise<Summary> {
   return summary;
 }
 
-function withoutSuspended(decks: readonly Deck[], entries: readonly Entry[]): Deck[] {
+function readLessons(entries: readonly Entry[]): Set<string> {
+  return new Set(entries.flatMap((entry) => (entry.type === 'read' ? entry.lesson : [])));
+}
+
+function withoutSuspended(decks: readonly Named[], entries: readonly Entry[]): Named[] {
   const suspended = suspendedItems(entries);
   return decks.map((deck) => ({
     ...deck,
     cards: deck.cards.filter(({ item }) => !suspended.has(item)),
   }));
+}
+
+/** A quiz, and the decks that are open in it. */
+interface Table extends Quiz {
+  readonly decks: readonly Deck[];
 }
 
 /** A sitting under way, and the answers that can be taken back. */
@@ -82,7 +96,7 @@ interface Sitting {
 }
 
 /** Asks until nothing is left, the learner wants no more, or an answer could not be kept. */
-async function sit(start: Session, quiz: Quiz): Promise<Sitting> {
+async function sit(start: Session, quiz: Table): Promise<Sitting> {
   let sitting: Sitting = { session: start, before: [] };
   for (;;) {
     const turn = currentTurn(sitting.session);
@@ -111,7 +125,7 @@ async function respond(
   card: Card,
   { explain }: Showing,
   { grade, feedback }: Outcome,
-  quiz: Quiz,
+  quiz: Table,
 ): Promise<'given' | Wish> {
   const more = [explain, grade === 'again' ? furtherReading(card, quiz.decks) : undefined];
   await say(quiz, feedback, ...more);

@@ -1,13 +1,14 @@
 import fc from 'fast-check';
+import { createEmptyCard, fsrs, Rating } from 'ts-fsrs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { dayNumber, readDay, startOfDay } from './day.ts';
+import { dayNumber, dayOfUtc, readDay, startOfDay, utcOfDay } from './day.ts';
 import { type Entry, type Grade, grades, type Review } from './entry.ts';
 import {
   daysDue,
   dueItems,
   isDue,
   type Memory,
-  openGaps,
+  recallOf,
   replay,
   targetRetention,
 } from './schedule.ts';
@@ -34,6 +35,42 @@ function memoryOf(entries: Review[], item = 'card:a/one'): Memory {
 const daysUntilDue = (memory: Memory) => dayNumber(memory.due) - dayNumber(memory.last);
 
 describe('replay', () => {
+  it('schedules as ts-fsrs does, review by review', () => {
+    const theirs = fsrs({ request_retention: 0.9, enable_short_term: false, enable_fuzz: false });
+    const ratings = {
+      again: Rating.Again,
+      hard: Rating.Hard,
+      good: Rating.Good,
+      easy: Rating.Easy,
+    } as const;
+    const noon = (day: number) => new Date(startOfDay(day).getTime() + 12 * 3_600_000);
+    const reviews = fc.array(
+      fc.record({ pause: fc.nat({ max: 400 }), grade: fc.constantFrom(...grades) }),
+      { minLength: 1, maxLength: 12 },
+    );
+    fc.assert(
+      fc.property(reviews, (given) => {
+        let day = 20_000;
+        let card = createEmptyCard(utcOfDay(day));
+        const entries: Review[] = [];
+        for (const { pause, grade } of given) {
+          day += pause;
+          entries.push(review(noon(day).toISOString(), grade));
+          card = theirs.next(card, utcOfDay(day), ratings[grade]).card;
+        }
+        const { due, stability, difficulty, reviews: reps, lapses } = memoryOf(entries);
+        expect({ due: dayNumber(due), stability, difficulty, reps, lapses }).toEqual({
+          due: dayOfUtc(card.due),
+          stability: card.stability,
+          difficulty: card.difficulty,
+          reps: card.reps,
+          lapses: card.lapses,
+        });
+      }),
+      { seed: 1 },
+    );
+  });
+
   it('knows nothing of what was never reviewed', () => {
     expect(replay([]).size).toBe(0);
     const read = { v: 1, id: '1', at: '2026-11-01T10:00:00Z', type: 'read', lesson: 'a' } as const;
@@ -166,9 +203,10 @@ describe('a gap that a mock interview showed', () => {
   });
 
   it('is open until the next review', () => {
-    expect(openGaps([shown])).toEqual(new Set(['card:a/one']));
-    expect(openGaps([...known, shown])).toEqual(new Set(['card:a/one']));
-    expect(openGaps([shown, review('2026-11-03T10:00:00', 'again')])).toEqual(new Set());
+    const openGaps = (entries: readonly Entry[]) => [...recallOf(entries).gaps.keys()];
+    expect(openGaps([shown])).toEqual(['card:a/one']);
+    expect(openGaps([...known, shown])).toEqual(['card:a/one']);
+    expect(openGaps([shown, review('2026-11-03T10:00:00', 'again')])).toEqual([]);
   });
 });
 

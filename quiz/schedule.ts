@@ -1,6 +1,7 @@
-import { type Card, createEmptyCard, type FSRS, fsrs, Rating, State } from 'ts-fsrs';
-import { dayNumber, dayOfUtc, hasCome, startOfDay, utcOfDay } from './day.ts';
-import type { Entry, Grade } from './entry.ts';
+import { createRequire } from 'node:module';
+import type * as TsFsrs from 'ts-fsrs';
+import { dayNumber, hasCome, startOfDay } from './day.ts';
+import { type Entry, type Grade, grades } from './entry.ts';
 import { seeded } from './random.ts';
 
 /** What the reviews of one item say about how well it is remembered. */
@@ -19,38 +20,77 @@ export interface Memory {
   readonly last: Date;
 }
 
-/**
- * What `entries`, oldest first, leave in memory: the same entries always give the same answer.
- * @param interview the calendar day of an interview, if there is one: nothing is put off beyond it
- */
-export function replay(entries: readonly Entry[], interview?: number): Map<string, Memory> {
-  const cards = new Map<string, Card>();
-  const memories = new Map<string, Memory>();
-  for (const entry of entries) {
-    if (entry.type === 'gap') {
-      const memory = memories.get(entry.item);
-      const day = startOfDay(dayNumber(new Date(entry.at)));
-      if (memory && memory.due > day) memories.set(entry.item, { ...memory, due: day });
-    }
-    if (entry.type !== 'review') continue;
-    const last = new Date(entry.at);
-    const known = cards.get(entry.item);
-    const day = Math.max(dayNumber(last), lastDay(known));
-    const { card } = usual.next(known ?? newCard(day), utcOfDay(day), ratings[entry.grade]);
-    cards.set(entry.item, card);
-    memories.set(entry.item, memoryOf(entry.item, card, last, interview));
-  }
-  return memories;
+/** What the reviews of one item leave behind, whatever interview is ahead: numbers only, so that it can be kept. */
+export interface Trace extends TsFsrs.FSRSState {
+  /** The calendar day of the last review, as `dayNumber` counts. */
+  readonly day: number;
+  /** The calendar day on which it should be asked again. */
+  readonly due: number;
+  readonly reviews: number;
+  readonly lapses: number;
+  /** When it was last reviewed, in milliseconds since 1970. */
+  readonly last: number;
 }
 
-/** Items that a mock interview showed to be missing and that were never reviewed since. */
-export function openGaps(entries: readonly Entry[]): Set<string> {
-  const gaps = new Set<string>();
+export interface Recall {
+  readonly traces: ReadonlyMap<string, Trace>;
+  /** Items that a mock interview showed to be missing and that were never reviewed since: the first day of that. */
+  readonly gaps: ReadonlyMap<string, number>;
+}
+
+export const blank: Recall = { traces: new Map(), gaps: new Map() };
+
+/** What `entries`, oldest first, add to what was recalled before them. */
+export function recallOf(entries: readonly Entry[], before = blank): Recall {
+  const gaps = new Map(before.gaps);
+  const traces = new Map(before.traces);
+  const undated = new Map<string, () => number>();
   for (const entry of entries) {
-    if (entry.type === 'gap') gaps.add(entry.item);
-    if (entry.type === 'review') gaps.delete(entry.item);
+    if (entry.type !== 'gap' && entry.type !== 'review') continue;
+    const { item } = entry;
+    const at = new Date(entry.at);
+    const today = dayNumber(at);
+    if (entry.type === 'gap') {
+      gaps.set(item, Math.min(today, gaps.get(item) ?? today));
+      continue;
+    }
+    gaps.delete(item);
+    const { grade } = entry;
+    const known = traces.get(item);
+    // Where clocks go back at midnight, a later moment can lie on an earlier day.
+    const day = Math.max(today, known?.day ?? today);
+    const { stability, difficulty } = stateAfter(grade, day, known);
+    const reviews = (known?.reviews ?? 0) + 1;
+    const lapses = (known?.lapses ?? 0) + (known && grade === 'again' ? 1 : 0);
+    traces.set(item, { stability, difficulty, day, due: day, reviews, lapses, last: at.getTime() });
+    undated.set(item, () => day + daysToWait(grade, day, known));
   }
-  return gaps;
+  // Only the last review of each decides when it is due, and that takes longer than all else.
+  for (const [item, due] of undated) {
+    const trace = traces.get(item);
+    if (trace) traces.set(item, { ...trace, due: due() });
+  }
+  return { traces, gaps };
+}
+
+/**
+ * What is in memory: the same entries always give the same answer.
+ * @param interview the calendar day of an interview, if there is one: nothing is put off beyond it
+ */
+export function memoriesOf({ traces, gaps }: Recall, interview?: number): Map<string, Memory> {
+  return new Map(
+    [...traces].map(([item, trace]) => {
+      const { stability, difficulty, reviews, lapses, last } = trace;
+      const day = Math.min(dueDay(item, trace, interview), gaps.get(item) ?? Infinity);
+      const due = startOfDay(day);
+      return [item, { item, due, stability, difficulty, reviews, lapses, last: new Date(last) }];
+    }),
+  );
+}
+
+/** What `entries`, oldest first, leave in memory. */
+export function replay(entries: readonly Entry[], interview?: number): Map<string, Memory> {
+  return memoriesOf(recallOf(entries), interview);
 }
 
 /** True from the calendar day of `due` on. */
@@ -60,7 +100,10 @@ export function isDue(memory: Memory, now: Date): boolean {
 
 /** The chance that an item comes to mind at `now`, by FSRS's forgetting curve. */
 export function chanceOfRecall({ stability, last }: Memory, now: Date): number {
-  return usual.forgetting_curve(Math.max(0, dayNumber(now) - dayNumber(last)), stability);
+  return schedulerFor(RETENTION).forgetting_curve(
+    Math.max(0, dayNumber(now) - dayNumber(last)),
+    stability,
+  );
 }
 
 /** What should be asked on the calendar day of `now`, most overdue first. */
@@ -77,13 +120,19 @@ export function dueItems(memories: ReadonlyMap<string, Memory>, now: Date): Memo
 export function daysDue(item: string | Memory, from: number, interview: number): number[] {
   const days: number[] = [];
   const isNew = typeof item === 'string';
-  let card = isNew ? usual.next(newCard(from), utcOfDay(from), Rating.Good).card : cardOf(item);
-  let due = isNew ? dueDay(item, card, from, interview) : dayNumber(item.due);
+  const name = isNew ? item : item.item;
+  const asked = (day: number, known?: Known) => {
+    const { stability, difficulty } = stateAfter('good', day, known);
+    // Before an interview, what is asked on its day is not asked before it again.
+    return { stability, difficulty, day, due: interview };
+  };
+  let state = isNew ? asked(from) : { ...item, day: dayNumber(item.last), due: interview };
+  let due = isNew ? dueDay(name, state, interview) : dayNumber(item.due);
   while (due < interview) {
     const day = Math.max(due, from);
     days.push(day);
-    card = usual.next(card, utcOfDay(day), Rating.Good).card;
-    due = dueDay(isNew ? item : item.item, card, day, interview);
+    state = asked(day, state);
+    due = dueDay(name, state, interview);
   }
   return days;
 }
@@ -103,54 +152,73 @@ const RAISED_DAYS = 14;
 /** In which everything is seen once more. */
 const LAST_DAYS = 7;
 
-/** Whole days only, and no random spread of the days, so that a replay never changes its mind. */
-const usual = scheduler(RETENTION);
-const schedulers = new Map<number, FSRS>([[RETENTION, usual]]);
+const schedulers = new Map<number, TsFsrs.FSRS>();
 
-function scheduler(retention: number): FSRS {
-  return fsrs({ request_retention: retention, enable_short_term: false, enable_fuzz: false });
+/**
+ * Whole days only, and no random spread of the days, so that a replay never changes its mind. Loaded when there
+ * is something to schedule: the first screen is shown often, and at first there is nothing.
+ */
+function schedulerFor(retention: number): TsFsrs.FSRS {
+  const known = schedulers.get(retention);
+  if (known) return known;
+  const made = library().fsrs({
+    request_retention: retention,
+    enable_short_term: false,
+    enable_fuzz: false,
+  });
+  schedulers.set(retention, made);
+  return made;
 }
 
-const ratings = {
-  again: Rating.Again,
-  hard: Rating.Hard,
-  good: Rating.Good,
-  easy: Rating.Easy,
-} as const satisfies Record<Grade, Rating>;
-
-function newCard(day: number): Card {
-  return createEmptyCard(utcOfDay(day));
+function library(): typeof TsFsrs {
+  return require('ts-fsrs');
 }
 
-/** Where clocks go back at midnight, a later moment can lie on an earlier day. */
-function lastDay(card: Card | undefined): number {
-  return card?.last_review === undefined ? Number.NEGATIVE_INFINITY : dayOfUtc(card.last_review);
+const require = createRequire(import.meta.url);
+
+/** What has the last word on intervals, with its version. */
+export function scheduledBy(): string {
+  return library().FSRSVersion;
 }
 
-function memoryOf(item: string, card: Card, last: Date, interview: number | undefined): Memory {
-  const { stability, difficulty, reps: reviews, lapses } = card;
-  const due = startOfDay(dueDay(item, card, lastDay(card), interview));
-  return { item, due, stability, difficulty, reviews, lapses, last };
+const ratings = { again: 1, hard: 2, good: 3, easy: 4 } as const satisfies Record<
+  Grade,
+  TsFsrs.Grade
+>;
+
+type Known = TsFsrs.FSRSState & Pick<Trace, 'day'>;
+
+function stateAfter(grade: Grade, day: number, known: Known | undefined): TsFsrs.FSRSState {
+  const elapsed = known === undefined ? 0 : day - known.day;
+  return schedulerFor(RETENTION).next_state(known ?? null, elapsed, ratings[grade]);
 }
 
-function cardOf({ stability, difficulty, reviews: reps, lapses, last, due }: Memory): Card {
-  const day = dayNumber(last);
-  const known = { stability, difficulty, reps, lapses, last_review: utcOfDay(day) };
-  return { ...newCard(day), ...known, state: State.Review, due: utcOfDay(dayNumber(due)) };
+/** As the library schedules for the long term: the better an item was known, the longer it can wait. */
+function daysToWait(grade: Grade, day: number, known: Known | undefined): number {
+  const alone = (each: Grade) =>
+    schedulerFor(RETENTION).next_interval(stateAfter(each, day, known).stability, 0);
+  let days = Math.min(alone('again'), alone('hard'));
+  for (const better of grades.slice(1, grades.indexOf(grade) + 1)) {
+    days = Math.max(alone(better), days + 1);
+  }
+  return days;
 }
 
 /**
- * The day on which an item should be asked again after it was asked on the day `last`. Before an interview
- * that is sooner, the nearer it is; and in its last week each item is asked once more, not all on one day.
+ * The day on which an item should be asked again. Before an interview that is sooner, the nearer it is; and in
+ * its last week each item is asked once more, not all on one day.
  */
-function dueDay(item: string, card: Card, last: number, interview: number | undefined): number {
-  if (interview === undefined || last >= interview) return dayOfUtc(card.due);
+function dueDay(
+  item: string,
+  { day: last, due, stability }: Pick<Trace, 'day' | 'due' | 'stability'>,
+  interview: number | undefined,
+): number {
+  if (interview === undefined || last >= interview) return due;
   const retention = targetRetention(interview - last);
-  const sharp = schedulers.get(retention) ?? scheduler(retention);
-  schedulers.set(retention, sharp);
+  const sharp = schedulerFor(retention);
   const window = Math.min(LAST_DAYS, Math.floor((interview - last) / 2));
   const isRefreshed = last >= interview - LAST_DAYS || window === 0;
   const refresh = interview - 1 - Math.floor(seeded(item)() * window);
   const latest = isRefreshed ? interview : refresh;
-  return Math.min(last + sharp.next_interval(card.stability, 0), latest);
+  return Math.min(last + sharp.next_interval(stability, 0), latest);
 }

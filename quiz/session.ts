@@ -1,22 +1,31 @@
-import type { Card, Deck } from './deck.ts';
+import type { Card } from './deck.ts';
 import type { Grade } from './entry.ts';
 import { besideNeighbours } from './neighbours.ts';
 import type { Limits } from './pace.ts';
 import { type Random, shuffle } from './random.ts';
 import { dueItems, type Memory } from './schedule.ts';
 
+/** A card as far as it is known before its deck is read. */
+export type CardName = Pick<Card, 'item' | 'deck'>;
+
+/** A deck of which perhaps no more is known than the names of its cards. */
+export interface Named<C extends CardName = CardName> {
+  readonly slug: string;
+  readonly cards: readonly C[];
+}
+
 /** One sitting: what is still to be asked, in order, and what was answered. Never changed in place. */
-export interface Session {
+export interface Session<C extends CardName = Card> {
   /** How many different cards the sitting began with. */
   readonly planned: number;
   /** Cards that are due as well, and are left for another sitting. */
   readonly waiting: number;
-  readonly turns: readonly Turn[];
-  readonly answers: readonly Answer[];
+  readonly turns: readonly Turn<C>[];
+  readonly answers: readonly Answer<C>[];
 }
 
-export interface Turn {
-  readonly card: Card;
+export interface Turn<C extends CardName = Card> {
+  readonly card: C;
   /** Never reviewed before this sitting. */
   readonly isNew: boolean;
   /** How often this sitting has asked it already. Only the answer at 0 is a review. */
@@ -24,26 +33,26 @@ export interface Turn {
 }
 
 /** The first answer that a card got in a sitting. */
-interface Answer {
-  readonly card: Card;
+interface Answer<C extends CardName> {
+  readonly card: C;
   readonly grade: Grade;
 }
 
-export interface Plan {
+export interface Plan<C extends CardName = Card> {
   /** In the order of their lessons. */
-  readonly decks: readonly Deck[];
+  readonly decks: readonly Named<C>[];
   readonly memories: ReadonlyMap<string, Memory>;
   /** Slugs of the decks whose lesson was read: their new cards come first. */
   readonly begun: ReadonlySet<string>;
   /** Items that a mock interview showed to be missing: of the new cards they come first. */
-  readonly gaps: ReadonlySet<string>;
+  readonly gaps: Pick<ReadonlySet<string>, 'has'>;
   readonly now: Date;
   readonly limits: Limits;
   readonly random: Random;
 }
 
 /** Due cards first, most overdue ones chosen first, then new ones in the order of their deck; topics mixed. */
-export function planSession(plan: Plan): Session {
+export function planSession<C extends CardName>(plan: Plan<C>): Session<C> {
   const { decks, memories, begun, gaps, now, limits, random } = plan;
   // Shuffled before the stable sort: cards that came due on one day must not cue one another.
   const overdue = shuffle(dueCards(decks, memories, now), random).toSorted(
@@ -95,26 +104,29 @@ export function withoutCard(session: Session, card: Card): Session {
 }
 
 /** Cards that are due on the calendar day of `now`, most overdue first. */
-export function dueCards(
-  decks: readonly Deck[],
+export function dueCards<C extends CardName>(
+  decks: readonly Named<C>[],
   memories: ReadonlyMap<string, Memory>,
   now: Date,
-): Card[] {
+): C[] {
   const cards = new Map(decks.flatMap((deck) => deck.cards.map((card) => [card.item, card])));
   return dueItems(memories, now).flatMap((memory) => cards.get(memory.item) ?? []);
 }
 
 /** Cards that were never reviewed. */
-export function freshCards(decks: readonly Deck[], memories: ReadonlyMap<string, Memory>): Card[] {
+export function freshCards<C extends CardName>(
+  decks: readonly Named<C>[],
+  memories: ReadonlyMap<string, Memory>,
+): C[] {
   return decks.flatMap((deck) => deck.cards.filter((card) => !memories.has(card.item)));
 }
 
-function dueTime(card: Card, memories: ReadonlyMap<string, Memory>): number {
+function dueTime(card: CardName, memories: ReadonlyMap<string, Memory>): number {
   return memories.get(card.item)?.due.getTime() ?? 0;
 }
 
 /** One of each deck in turn, each deck in its own order. */
-function interleave(cards: readonly Card[]): Card[] {
+function interleave<C extends CardName>(cards: readonly C[]): C[] {
   const seen = new Map<string, number>();
   return cards
     .map((card) => {

@@ -1,8 +1,8 @@
 import { count } from './count.ts';
 import { dayInWords, dayNumber } from './day.ts';
-import type { Card, Deck } from './deck.ts';
+import type { Card } from './deck.ts';
 import { dueItems, type Memory } from './schedule.ts';
-import { dueCards, freshCards, type Session } from './session.ts';
+import { dueCards, freshCards, type Named, type Session } from './session.ts';
 
 /** How a sitting went, and what comes next. */
 export interface Summary {
@@ -18,7 +18,7 @@ export interface Summary {
 }
 
 export interface Standing {
-  readonly decks: readonly Deck[];
+  readonly decks: readonly Named[];
   /** Slugs of the katas there are. */
   readonly katas: readonly string[];
   readonly memories: ReadonlyMap<string, Memory>;
@@ -70,7 +70,7 @@ function waitingInWords({ due, fresh }: Summary['waiting'], command: string): st
 }
 
 function nextDay(
-  decks: readonly Deck[],
+  decks: readonly Named[],
   memories: ReadonlyMap<string, Memory>,
   now: Date,
 ): Summary['next'] {

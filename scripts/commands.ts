@@ -4,6 +4,7 @@ import type { Command } from './command.ts';
 export const commands = {
   learn: async () => (await import('./learn.ts')).learnCommand,
   kata: async () => (await import('./kata.ts')).kataCommand,
+  see: async () => (await import('./see.ts')).seeCommand,
   quiz: async () => (await import('./quiz.ts')).quizCommand,
   plan: async () => (await import('./plan.ts')).planCommand,
   interview: async () => (await import('./interview.ts')).interviewCommand,

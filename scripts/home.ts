@@ -1,9 +1,8 @@
 import { dayInWords, hasCome, startOfDay } from '../quiz/day.ts';
-import type { Entry } from '../quiz/entry.ts';
 import { currentPlan, type InterviewPlan, pastPlan } from '../quiz/interview-plan.ts';
-import { type History, readJournal } from '../quiz/journal.ts';
+import { readProgress } from '../quiz/journal.ts';
 import type { Problem } from '../quiz/problem.ts';
-import type { Memory } from '../quiz/schedule.ts';
+import { memoriesOf } from '../quiz/schedule.ts';
 import { askedCards } from './asked-cards.ts';
 import { loadCatalog } from './content/catalog.ts';
 import type { Command } from './command.ts';
@@ -77,31 +76,31 @@ export async function goHome(
 }
 
 interface Whereabouts {
-  readonly history: History;
+  readonly isFirstStart: boolean;
+  readonly problems: readonly Problem[];
   readonly topics: readonly Topic[];
   readonly steps: readonly NextStep[];
   readonly plan: InterviewPlan | undefined;
 }
 
 async function whereYouAre(paths: KitPaths, now: Date): Promise<Whereabouts> {
-  const history = readJournal(paths.home);
-  const { entries } = history;
+  const { entries, recall, lastAt, problems } = readProgress(paths.home, now);
   const plan = currentPlan(entries, now);
   const { lessons, katas, decks } = await loadCatalog(paths.root);
-  const [cards, memories] = await Promise.all([
-    askedCards(decks, entries),
-    memoriesOf(entries, plan),
-  ]);
-  const recall = new Map(
+  const cards = askedCards(decks, entries);
+  const memories = memoriesOf(recall, plan?.day);
+  const holds = new Map(
     [...memories].map(([item, { due }]) => [item, hasCome(due, now) ? 'due' : 'holds'] as const),
   );
-  const topics = readiness({ lessons, katas, cards, entries, recall });
+  const topics = readiness({ lessons, katas, cards, entries, recall: holds });
   const usual = nextSteps(topics, kataToGoOnWith(katas, entries)?.slug);
   const kit = { lessons, katas, cards };
   const parts = plan ? await partsOfToday(plan, paths, kit, { entries, memories }, now) : [];
   const planned = plan ? todaysSteps(topics, parts) : [];
   const told = pastPlan(entries, now) ? [debriefStep] : [];
-  return { history, topics, plan, steps: [...told, ...(planned.length > 0 ? planned : usual)] };
+  const isFirstStart = lastAt === undefined && problems.length === 0;
+  const steps = [...told, ...(planned.length > 0 ? planned : usual)];
+  return { isFirstStart, problems, topics, plan, steps };
 }
 
 async function partsOfToday(
@@ -117,19 +116,11 @@ async function partsOfToday(
   return daysUntil(plan, { ...kit, interviews }, learner, now).days[0]?.parts ?? [];
 }
 
-/** The scheduler is loaded only when there is something to schedule. */
-async function memoriesOf(
-  entries: readonly Entry[],
-  plan: InterviewPlan | undefined,
-): Promise<ReadonlyMap<string, Memory>> {
-  if (!entries.some(({ type }) => type === 'review')) return new Map();
-  const { replay } = await import('../quiz/schedule.ts');
-  return replay(entries, plan?.day);
-}
-
-function mapOf({ history, topics, plan }: Whereabouts, rows: number, now: Date): string[] {
-  const { entries, problems } = history;
-  const isFirstStart = entries.length === 0 && problems.length === 0;
+function mapOf(
+  { isFirstStart, problems, topics, plan }: Whereabouts,
+  rows: number,
+  now: Date,
+): string[] {
   const above = ['', ...(isFirstStart ? welcome : [style('bold', 'Half-Open')]), ''];
   const below = [
     style('dim', legend),

@@ -55,7 +55,7 @@ export async function interview(
     await runInterview({
       interview: chosen,
       sheet: left ?? newSheet(home, chosen, now()),
-      journal: openJournal(home),
+      journal: openJournal(home, { now: now() }),
       asker,
       print,
       render: (markdown, indent = 0) => renderMarkdown(markdown, { width: columns() - indent }),

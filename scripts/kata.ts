@@ -55,7 +55,7 @@ export async function practise(
 ): Promise<number> {
   const timeoutMs = readTimeout(flags['timeout']);
   const catalog = await loadCatalog(root);
-  const journal = openJournal(home);
+  const journal = openJournal(home, { now: now() });
   const kata = flags['list'] === true ? undefined : chosen(words, catalog, journal);
   if (terminal !== undefined && flags['once'] !== true) {
     const manual = flags['manual'] === true;
@@ -64,7 +64,7 @@ export async function practise(
   }
 
   if (kata === undefined) {
-    const lines = kataLines(catalog.katas, journal.entries, now());
+    const lines = kataLines(catalog.katas, journal.progress, now());
     print([...lines, '', 'Build one: npm run kata -- slug'].join('\n'));
     return 0;
   }
@@ -85,7 +85,7 @@ export async function practise(
 function chosen(
   [slug, ...more]: readonly string[],
   { katas }: Catalog,
-  { entries }: Journal,
+  { progress }: Journal,
 ): Kata | undefined {
   if (more.length > 0) {
     throw new KitError('Name one kata, or none to go on with the last.', { exitCode: 2 });
@@ -93,7 +93,9 @@ function chosen(
   if (katas.length === 0) {
     throw new KitError('There are no katas here yet: npm run new -- kata <slug> begins one.');
   }
-  return slug === undefined ? kataToGoOnWith(katas, entries) : findBySlug('kata', slug, katas);
+  return slug === undefined
+    ? kataToGoOnWith(katas, progress.entries)
+    : findBySlug('kata', slug, katas);
 }
 
 function readTimeout(flag: string | boolean | undefined): number {

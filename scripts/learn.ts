@@ -75,9 +75,9 @@ async function findLesson(name: string, lessons: readonly Lesson[]): Promise<Les
 }
 
 async function listLessons(catalog: Catalog, home: string): Promise<string[]> {
-  const { readJournal } = await import('../quiz/journal.ts');
+  const { readProgress } = await import('../quiz/journal.ts');
   const { lessonLines } = await import('./reader/lesson-list.ts');
-  return lessonLines(catalog, readJournal(home).entries);
+  return lessonLines(catalog, readProgress(home).entries);
 }
 
 async function chooseAndOpen(context: Context): Promise<void> {
@@ -113,10 +113,10 @@ async function open(
     const page = await renderPage(markdown, { width: columns() });
     print(`${linesFrom(page, anchor).join('\n')}\n`);
   }
-  const { readJournal } = await import('../quiz/journal.ts');
+  const { readProgress } = await import('../quiz/journal.ts');
   const { standings } = await import('./progress.ts');
   const { nextStep } = await import('./reader/lesson-list.ts');
-  const standing = standings(readJournal(home).entries);
+  const standing = standings(readProgress(home).entries);
   const next = nextStep(lesson.slug, catalog, (kata) => standing.get(kata)?.solved ?? false);
   if (next !== undefined) print(style('bold', next));
 }

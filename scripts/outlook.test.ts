@@ -14,7 +14,14 @@ const lesson = (slug: string, number: number, asked: Asked, wantsKata = true) =>
 };
 const kata = (slug: string, of: string) => {
   const texts = { title: `Kata ${slug}`, brief: '', hints: [], level: 'L5' as const };
-  return { slug, lesson: of, ...texts, minutes: 40, files: kataFiles('', slug) };
+  return {
+    slug,
+    lesson: of,
+    ...texts,
+    minutes: 40,
+    hasExperiment: false,
+    files: kataFiles('', slug),
+  };
 };
 const cardsIn = (deck: string) => Array.from({ length: 12 }, (_, index) => `${deck}-${index}`);
 

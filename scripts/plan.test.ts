@@ -114,6 +114,7 @@ describe('npm run plan', () => {
   it.each([
     [{ interview: '2026-02-30' }, '--interview is no day: 2026-02-30.'],
     [{ interview: '2026-11-27' }, '--interview is in the past: 2026-11-27. Today is 2026-11-28.'],
+    [{ interview: '9999-12-31' }, '--interview is more than two years away: 9999-12-31.'],
     [{ interview: '2026-12-05', minutes: 'many' }, 'a whole number from 5 to 600, not many.'],
     [{ interview: '2026-12-05', minutes: '0' }, 'a whole number from 5 to 600, not 0.'],
     [{ minutes: '30' }, 'Say the day as well'],

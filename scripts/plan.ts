@@ -1,7 +1,12 @@
 import { dateInWords, dayInWords, dayNumber, isoDay, readDay, startOfDay } from '../quiz/day.ts';
 import { count } from '../quiz/count.ts';
 import type { Asker } from '../quiz/asker.ts';
-import { currentPlan, type InterviewPlan, pastPlan } from '../quiz/interview-plan.ts';
+import {
+  currentPlan,
+  type InterviewPlan,
+  MOST_DAYS_AHEAD,
+  pastPlan,
+} from '../quiz/interview-plan.ts';
 import { type Journal, openJournal } from '../quiz/journal.ts';
 import { KitError } from '../quiz/problem.ts';
 import type { Command, Invocation } from './command.ts';
@@ -46,29 +51,29 @@ export async function plan(
     });
   }
   const wanted = wantedPlan(flags, now);
-  const journal = openJournal(home);
+  const journal = openJournal(home, { now });
   if (wanted !== undefined) record(wanted, journal, now);
-  const over = pastPlan(journal.entries, now);
+  const over = pastPlan(journal.progress.entries, now);
   if (over !== undefined) {
     const asker = await askerFor(conversation);
     await debrief(over, journal, asker, print, now).finally(() => asker.close());
     return 0;
   }
-  const current = currentPlan(journal.entries, now);
+  const current = currentPlan(journal.progress.entries, now);
   if (current === undefined) {
     print('No interview is planned: cards come back when you are about to forget them.');
     print('Plan one: npm run plan -- --interview 2026-12-05 --minutes 30');
     return 0;
   }
-  const { entries } = journal;
+  const { entries, recall } = journal.progress;
   const { askedCards } = await import('./asked-cards.ts');
   const { interviewsToHold } = await import('./rehearsals.ts');
   const { daysUntil } = await import('./outlook.ts');
-  const { replay } = await import('../quiz/schedule.ts');
+  const { memoriesOf } = await import('../quiz/schedule.ts');
   const { lessons, katas, decks } = await loadCatalog(root);
-  const cards = await askedCards(decks, entries);
+  const cards = askedCards(decks, entries);
   const kit = { lessons, katas, cards, interviews: await interviewsToHold({ root, home }) };
-  const days = daysUntil(current, kit, { entries, memories: replay(entries, current.day) }, now);
+  const days = daysUntil(current, kit, { entries, memories: memoriesOf(recall, current.day) }, now);
   for (const line of await report(current, days, now)) print(line);
   return 0;
 }
@@ -90,6 +95,11 @@ function wantedPlan(flags: Invocation['flags'], now: Date): Wanted | undefined {
       `--interview is in the past: ${String(interview)}. Today is ${isoDay(dayNumber(now))}.`,
     );
   }
+  if (day !== undefined && day > dayNumber(now) + MOST_DAYS_AHEAD) {
+    throw wrong(
+      `--interview is more than two years away: ${String(interview)}. Is the year right?`,
+    );
+  }
   const number = minutes === undefined ? undefined : Number(minutes);
   if (number !== undefined && !(Number.isInteger(number) && number >= 5 && number <= 600)) {
     throw wrong(`--minutes must be a whole number from 5 to 600, not ${String(minutes)}.`);
@@ -104,7 +114,7 @@ function record(wanted: Wanted, journal: Journal, now: Date): void {
     journal.append({ type: 'plan', interview: null, minutes: 0 }, now);
     return;
   }
-  const before = currentPlan(journal.entries, now);
+  const before = currentPlan(journal.progress.entries, now);
   const day = wanted.day ?? before?.day;
   if (day === undefined) {
     throw new KitError('Say the day as well: npm run plan -- --interview 2026-12-05', {

@@ -33,19 +33,18 @@ export async function quiz(
   const { findBySlug, loadCatalog } = await import('./content/catalog.ts');
   const catalog = await loadCatalog(root);
   const chosen = topic === undefined ? undefined : findBySlug('deck', topic, catalog.decks);
-  const { readDecks } = await import('./read-decks.ts');
-  const { decks, problems } = await readDecks(chosen ? [chosen] : catalog.decks);
+  const { shelve } = await import('./read-decks.ts');
 
   const { openJournal } = await import('../quiz/journal.ts');
-  const journal = openJournal(home);
-  for (const line of [...problems, ...damageInWords(journal.problems)]) print(line);
+  const journal = openJournal(home, { now: now() });
+  for (const line of damageInWords(journal.problems)) print(line);
 
   const { runQuiz } = await import('../quiz/run.ts');
   const { renderMarkdown } = await import('./reader/markdown.ts');
   const prompts = await askerFor(conversation);
   try {
     await runQuiz({
-      decks,
+      shelf: shelve(chosen ? [chosen] : catalog.decks),
       katas: catalog.katas.map((kata) => kata.slug),
       journal,
       prompts,
@@ -69,8 +68,8 @@ async function resume(
 ): Promise<number> {
   const { openJournal } = await import('../quiz/journal.ts');
   const { suspendedItems } = await import('../quiz/entry.ts');
-  const journal = openJournal(home);
-  const suspended = [...suspendedItems(journal.entries)];
+  const journal = openJournal(home, { now });
+  const suspended = [...suspendedItems(journal.progress.entries)];
   const items = suspended.filter((item) => wanted === 'all' || item === cardItem(wanted));
   if (items.length === 0) {
     const names = suspended.map(cardName).join(', ');

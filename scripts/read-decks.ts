@@ -1,22 +1,35 @@
 import { readFile } from 'node:fs/promises';
-import { count } from '../quiz/count.ts';
-import { type Deck, parseDeck } from '../quiz/deck.ts';
+import { type Deck, parseDeck, type ParsedDeck } from '../quiz/deck.ts';
+import { cardItem } from '../quiz/item.ts';
+import { leftOutInWords, type Shelf } from '../quiz/shelf.ts';
+import { namesIn } from './content/card-ids.ts';
 import type { DeckFile } from './content/catalog.ts';
 
 /** The decks, and in one line what of them cannot be asked. */
 export async function readDecks(
   files: readonly DeckFile[],
 ): Promise<{ decks: Deck[]; problems: string[] }> {
-  const parsed = await Promise.all(
-    files.map(async ({ file, slug }) => parseDeck(await readFile(file, 'utf8'), file, slug)),
-  );
-  const decks = parsed.flatMap(({ deck }) => deck ?? []);
-  const cards = parsed.reduce((sum, { leftOut }) => sum + leftOut, 0);
-  const lost = [
-    cards > 0 ? count(cards, 'card') : [],
-    decks.length < parsed.length ? count(parsed.length - decks.length, 'deck') : [],
-  ].flat();
-  const problems =
-    lost.length > 0 ? [`Left out: ${lost.join(' and ')}. npm run verify says why.`] : [];
-  return { decks, problems };
+  const parsed = await Promise.all(files.map(readDeck));
+  return { decks: parsed.flatMap(({ deck }) => deck ?? []), problems: leftOutInWords(parsed) };
+}
+
+/** The decks, with the names of their cards; a deck is parsed when one of its cards is to be asked. */
+export function shelve(files: readonly DeckFile[]): Shelf {
+  return {
+    decks: files.map((deck) => ({
+      slug: deck.slug,
+      cards: namesIn(deck).map((id) => ({
+        item: cardItem(`${deck.slug}/${id}`),
+        deck: deck.slug,
+      })),
+    })),
+    async open(slug) {
+      const file = files.find((each) => each.slug === slug);
+      return file ? readDeck(file) : { leftOut: 0, problems: [] };
+    },
+  };
+}
+
+async function readDeck({ file, slug }: DeckFile): Promise<ParsedDeck> {
+  return parseDeck(await readFile(file, 'utf8'), file, slug);
 }

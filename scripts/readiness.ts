@@ -45,6 +45,8 @@ export interface Learner {
 export function readiness({ lessons, katas, cards, entries, recall }: Learner): Topic[] {
   const read = new Set(entries.flatMap((entry) => (entry.type === 'read' ? [entry.lesson] : [])));
   const standing = standings(entries);
+  const katasOf = new Map<string, Learner['katas']>();
+  for (const kata of katas) katasOf.set(kata.lesson, [...(katasOf.get(kata.lesson) ?? []), kata]);
   return lessons.map((lesson) => {
     const recalls = (cards.get(lesson.slug) ?? []).map((id) =>
       recall.get(cardItem(`${lesson.slug}/${id}`)),
@@ -52,19 +54,11 @@ export function readiness({ lessons, katas, cards, entries, recall }: Learner): 
     return {
       lesson,
       read: read.has(lesson.slug),
-      build: katas
-        .filter((kata) => kata.lesson === lesson.slug)
-        .map(({ slug, title }) => {
-          const { passed = 0, of = 0, solved = false } = standing.get(slug) ?? {};
-          return {
-            slug,
-            title,
-            passed,
-            of,
-            solved,
-            due: solved && recall.get(`kata:${slug}`) === 'due',
-          };
-        }),
+      build: (katasOf.get(lesson.slug) ?? []).map(({ slug, title }) => {
+        const { passed = 0, of = 0, solved = false } = standing.get(slug) ?? {};
+        const due = solved && recall.get(`kata:${slug}`) === 'due';
+        return { slug, title, passed, of, solved, due };
+      }),
       defend: {
         cards: recalls.length,
         holds: recalls.filter((each) => each === 'holds').length,

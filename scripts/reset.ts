@@ -42,7 +42,7 @@ export async function reset(
 
   const { openJournal } = await import('../quiz/journal.ts');
   const { recordReset } = await import('./loop/kata-journal.ts');
-  const journal = openJournal(home);
+  const journal = openJournal(home, { now });
   const outcome = await resetAnswer(kata, { home, now });
   if (outcome.kind !== 'already') recordReset(journal, kata.slug, now);
   switch (outcome.kind) {

@@ -1,6 +1,6 @@
 import { dayNumber, isoDay } from '../quiz/day.ts';
 import type { Entry, Review } from '../quiz/entry.ts';
-import { cardItem } from '../quiz/item.ts';
+import { cardItem, cardName } from '../quiz/item.ts';
 import { neighbours } from '../quiz/neighbours.ts';
 import type { Memory } from '../quiz/schedule.ts';
 
@@ -68,24 +68,23 @@ export function statsOf({ entries, memories, target, decks, now }: Records): Sta
   const reviews = entries.filter((entry): entry is Review => entry.type === 'review');
   const ofCards = reviews.filter(({ item }) => item.startsWith(cardItem('')));
   const again = repeated(ofCards);
-  const isLate = ({ at }: Review) => dayNumber(new Date(at)) > today - LATELY_DAYS;
-  const lately = again.filter(isLate);
+  const lately = again.filter(sinceDay(today - LATELY_DAYS + 1));
+  const latelyOf = grouped(lately, ({ item }) => cardName(item).split('/', 1)[0]);
+  const shownDays = daysFrom(today - SHOWN_DAYS + 1, SHOWN_DAYS);
+  const onDay = grouped(ofCards.filter(sinceDay(today - SHOWN_DAYS + 1)), dayOf);
   const topics = decks.map(({ slug, title, cards }) => ({
     slug,
     title,
     cards: cards.length,
     seen: cards.filter((id) => memories.has(cardItem(`${slug}/${id}`))).length,
-    lately: heldOf(lately.filter(({ item }) => item.startsWith(cardItem(`${slug}/`)))),
+    lately: heldOf(latelyOf.get(slug) ?? []),
   }));
   return {
     target,
     ever: heldOf(again),
     lately: heldOf(lately),
     topics,
-    days: daysFrom(today - SHOWN_DAYS + 1, SHOWN_DAYS).map((day) => ({
-      day: isoDay(day),
-      ...heldOf(ofCards.filter(({ at }) => dayNumber(new Date(at)) === day)),
-    })),
+    days: shownDays.map((day) => ({ day: isoDay(day), ...heldOf(onDay.get(day) ?? []) })),
     katas: katasOf(entries),
     confused: neighbours.filter((pair) =>
       pair.every((slug) => isShaky(topics.find((topic) => topic.slug === slug))),
@@ -100,6 +99,27 @@ export function statsOf({ entries, memories, target, decks, now }: Records): Sta
         .length,
     })),
   };
+}
+
+function dayOf({ at }: Review): number {
+  return dayNumber(new Date(at));
+}
+
+function sinceDay(first: number): (review: Review) => boolean {
+  return (review) => dayOf(review) >= first;
+}
+
+function grouped<Key>(
+  reviews: readonly Review[],
+  keyOf: (review: Review) => Key,
+): ReadonlyMap<Key, readonly Review[]> {
+  const groups = new Map<Key, Review[]>();
+  for (const review of reviews) {
+    const group = groups.get(keyOf(review));
+    if (group) group.push(review);
+    else groups.set(keyOf(review), [review]);
+  }
+  return groups;
 }
 
 /** Enough reviews to speak of, and a fifth of them missed. */

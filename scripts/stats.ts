@@ -26,7 +26,7 @@ export async function stats(
   { root, home, flags }: Invocation,
   { print, now }: Surroundings,
 ): Promise<number> {
-  const { entries } = readJournal(home);
+  const { entries } = readJournal(home, now);
   const { loadCatalog } = await import('./content/catalog.ts');
   const { askedCards } = await import('./asked-cards.ts');
   const { statsOf } = await import('./stats-figures.ts');
@@ -34,7 +34,8 @@ export async function stats(
   const { currentPlan } = await import('../quiz/interview-plan.ts');
   const { dayNumber } = await import('../quiz/day.ts');
   const { lessons, decks } = await loadCatalog(root);
-  const cards = await askedCards(decks, entries);
+  const cards = askedCards(decks, entries);
+  const titles = new Map(lessons.map(({ slug, title }) => [slug, title]));
   const plan = currentPlan(entries, now);
   const figures = statsOf({
     entries,
@@ -42,7 +43,7 @@ export async function stats(
     target: targetRetention(plan ? plan.day - dayNumber(now) : Infinity),
     decks: [...cards].map(([slug, ids]) => ({
       slug,
-      title: lessons.find((lesson) => lesson.slug === slug)?.title ?? slug,
+      title: titles.get(slug) ?? slug,
       cards: ids,
     })),
     now,

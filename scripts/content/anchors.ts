@@ -1,12 +1,13 @@
-import { lexer, walkTokens, type Token, type Tokens } from 'marked';
+import { walkTokens, type Token, type Tokens } from 'marked';
 import { decodeEntities } from '../reader/entities.ts';
+import { parseMarkdown } from '../reader/parse-markdown.ts';
 
 /**
  * What a link may name after `#` in this document: its headings' anchors as GitHub makes them, in order, then
  * the ids given in HTML (`<a id="…">`).
  */
 export function anchorsOf(markdown: string): string[] {
-  const tokens = lexer(markdown);
+  const tokens = parseMarkdown(markdown);
   return [...headingAnchors(tokens).values(), ...htmlIds(tokens)];
 }
 

@@ -1,5 +1,6 @@
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { KitError } from '../../quiz/problem.ts';
 import { archiveAnswer, resetAnswer } from './attempts.ts';
@@ -69,6 +70,47 @@ describe('resetAnswer', () => {
     await expect(reset()).rejects.toThrow(`${message}line 2: `);
     await rm(files.solution);
     await expect(reset()).rejects.toThrow(`${message}it cannot be read`);
+  });
+
+  it.each(['writes over its file', 'puts a new file in its place'])(
+    'keeps what an editor saves meanwhile that %s',
+    async (how) => {
+      for (let round = 0; round < 5; round += 1) {
+        await writeFile(files.stub, `answer ${round}`);
+        const isReset = new AbortController();
+        const save = async (text: string) => {
+          const target = how.startsWith('puts') ? `${files.stub}~` : files.stub;
+          await writeFile(target, text);
+          if (target !== files.stub) await rename(target, files.stub);
+        };
+        let last = '';
+        const editor = async () => {
+          for (let number = 0; !isReset.signal.aborted; number += 1) {
+            last = `answer ${round}, save ${number}`;
+            await save(last);
+            await setTimeout(2 * round);
+          }
+        };
+        await Promise.all([reset().finally(() => isReset.abort()), editor()]);
+        const attempts = join(home, 'attempts/quota');
+        const kept = (await readdir(attempts)).map((name) => join(attempts, name));
+        const texts = await Promise.all(
+          [files.stub, ...kept].map((file) => readFile(file, 'utf8')),
+        );
+        expect(texts).toContain(last);
+      }
+    },
+  );
+
+  it('keeps what a link leads to, and puts the stub in place of the link', async () => {
+    const elsewhere = join(root, 'elsewhere.ts');
+    await rename(files.stub, elsewhere);
+    await writeFile(elsewhere, 'my answer');
+    await symlink(elsewhere, files.stub);
+    const outcome = await reset();
+    expect(outcome.kind === 'archived' && (await readFile(outcome.copy, 'utf8'))).toBe('my answer');
+    expect(await readFile(elsewhere, 'utf8')).toBe('my answer');
+    expect(await readFile(files.stub, 'utf8')).toContain('TODO');
   });
 
   it('leaves the answer alone when no copy can be made', async () => {

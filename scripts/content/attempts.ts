@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, lstat, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { explainDiskError } from '../../quiz/disk.ts';
 import { KitError } from '../../quiz/problem.ts';
@@ -19,8 +19,9 @@ export interface Moment {
 }
 
 /**
- * Writes the stub in place of the learner's file, once a copy of that is safely on disk. Throws a KitError when
- * the stub cannot be made, the copy cannot (the answer is then untouched), or the stub cannot be written.
+ * Puts the stub in place of the learner's file, and that aside as an attempt: whatever stood there at that moment,
+ * also what an editor saved just before. Throws a KitError when the stub cannot be made, the answer cannot be kept
+ * (it is then untouched), or the stub cannot be written.
  */
 export async function resetAnswer(
   { slug, files }: Pick<Kata, 'slug' | 'files'>,
@@ -29,10 +30,17 @@ export async function resetAnswer(
   const stub = await stubFrom(files.solution);
   const answer = await readAnswer(files.stub);
   if (answer?.equals(Buffer.from(stub))) return { kind: 'already' };
-
   const copy = answer && (await archiveAnswer(slug, answer, moment));
-  await replaceFile(files.stub, stub);
-  return copy === undefined ? { kind: 'written' } : { kind: 'archived', copy };
+  return withNewFile(files.stub, stub, async (ready) => {
+    const moved = copy !== undefined && (await putAside(files.stub, copy));
+    if (copy === undefined || moved) {
+      // Should an editor have saved in between, its file is the answer now, and the stub no answer to it.
+      if (!(await putIfFree(ready, files.stub))) return resetAnswer({ slug, files }, moment);
+    } else {
+      await rename(ready, files.stub);
+    }
+    return copy === undefined ? { kind: 'written' } : { kind: 'archived', copy };
+  });
 }
 
 async function stubFrom(solution: string): Promise<string> {
@@ -99,19 +107,62 @@ async function readAnswer(file: string): Promise<Buffer | undefined> {
         `${file} is a folder; the answer should be a file of that name. Move the folder away, then try again.`,
       );
     }
+    throw new KitError(`${file} cannot be read: make it readable, then try again.`, {
+      cause: error,
+    });
+  }
+}
+
+/** Does `work` with the path of a new file beside `file` that has this text; what is left of it is removed. */
+async function withNewFile<T>(
+  file: string,
+  text: string,
+  work: (ready: string) => Promise<T>,
+): Promise<T> {
+  const ready = join(dirname(file), `.${randomUUID()}.tmp`);
+  try {
+    await writeFile(ready, text, { flag: 'wx', flush: true });
+    return await work(ready);
+  } catch (error) {
+    throw explainDiskError(error, file);
+  } finally {
+    await rm(ready, { force: true });
+  }
+}
+
+/**
+ * Moves the answer over the copy of it, so that what an editor has changed since, or changes yet in a file that it
+ * has open, is in the copy. False where it cannot be moved: to another disk, or when it is a link.
+ */
+async function putAside(answer: string, copy: string): Promise<boolean> {
+  try {
+    if (!(await lstat(answer)).isFile()) return false;
+    await toDisk(answer);
+    await rename(answer, copy);
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'EXDEV') || hasCode(error, 'EPERM') || hasCode(error, 'EBUSY')) return false;
     throw error;
   }
 }
 
-/** Either the old text or the new one is there at any moment, never a part. */
-async function replaceFile(file: string, text: string): Promise<void> {
-  const temporary = join(dirname(file), `.${randomUUID()}.tmp`);
+/** As far as the system lets someone who only reads. */
+async function toDisk(file: string): Promise<void> {
+  const handle = await open(file);
+  await handle.sync().catch(() => {});
+  await handle.close();
+}
+
+/** Puts a file in its place, unless there is one by now. */
+async function putIfFree(ready: string, file: string): Promise<boolean> {
   try {
-    await writeFile(temporary, text, { flag: 'wx', flush: true });
-    await rename(temporary, file);
+    await link(ready, file);
+    return true;
   } catch (error) {
-    await rm(temporary, { force: true });
-    throw explainDiskError(error, file);
+    if (hasCode(error, 'EEXIST')) return false;
+    // A file system without links.
+    await rename(ready, file);
+    return true;
   }
 }
 

@@ -1,3 +1,11 @@
+import { readFileSync } from 'node:fs';
+import type { DeckFile } from './catalog.ts';
+
+/** Ids of the cards in a deck's file. Ids are ASCII: what else there is need not be decoded. */
+export function namesIn({ file }: Pick<DeckFile, 'file'>): string[] {
+  return cardIds(readFileSync(file, 'latin1'));
+}
+
 /**
  * The ids of a deck's cards, found without parsing YAML and checking cards: the first screen shows how many
  * there are of each topic, and must be quick. A card starts with `  - id: …`, or has `    id: …` in it.

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { distance } from 'fastest-levenshtein';
 import { type Level, levels } from '../../quiz/level.ts';
@@ -47,6 +47,8 @@ export interface Kata {
   readonly hints: readonly string[];
   /** Markdown, without the hints. */
   readonly brief: string;
+  /** Is there something to see of it? */
+  readonly hasExperiment: boolean;
   readonly files: KataFiles;
 }
 
@@ -98,12 +100,10 @@ interface Loaded<T> {
 async function loadLessons(root: string): Promise<Loaded<Lesson>> {
   const folder = folders(root).lessons;
   const names = (await entriesOf(folder)).filter((entry) => entry.isFile());
-  const loaded = await Promise.all(
-    names.flatMap(({ name }) => {
-      const parsed = parseLessonName(name);
-      return parsed ? [loadLesson(join(folder, name), parsed)] : [];
-    }),
-  );
+  const loaded = names.flatMap(({ name }) => {
+    const parsed = parseLessonName(name);
+    return parsed ? [loadLesson(join(folder, name), parsed)] : [];
+  });
   return {
     items: loaded
       .map(({ item }) => item)
@@ -112,8 +112,8 @@ async function loadLessons(root: string): Promise<Loaded<Lesson>> {
   };
 }
 
-async function loadLesson(file: string, { number, slug }: { number: number; slug: string }) {
-  const read = fieldReader(readFrontmatter(await readFile(file, 'utf8'), file), file);
+function loadLesson(file: string, { number, slug }: { number: number; slug: string }) {
+  const read = fieldReader(readFrontmatter(readFileSync(file, 'utf8'), file), file);
   const item: Lesson = {
     slug,
     number,
@@ -130,16 +130,16 @@ async function loadLesson(file: string, { number, slug }: { number: number; slug
 
 async function loadKatas(root: string): Promise<Loaded<Kata>> {
   const slugs = await slugFolders(folders(root).katas);
-  const loaded = await Promise.all(slugs.map((slug) => loadKata(root, slug)));
+  const loaded = slugs.map((slug) => loadKata(root, slug));
   return {
     items: loaded.flatMap(({ item }) => (item ? [item] : [])),
     problems: loaded.flatMap(({ problems }) => problems),
   };
 }
 
-async function loadKata(root: string, slug: string): Promise<{ item?: Kata; problems: Problem[] }> {
+function loadKata(root: string, slug: string): { item?: Kata; problems: Problem[] } {
   const files = kataFiles(root, slug);
-  const text = await readFile(files.brief, 'utf8').catch(() => undefined);
+  const text = readIfThere(files.brief);
   if (text === undefined) {
     return {
       problems: [
@@ -149,18 +149,33 @@ async function loadKata(root: string, slug: string): Promise<{ item?: Kata; prob
   }
   const front = readFrontmatter(text, files.brief);
   const read = fieldReader(front, files.brief);
-  const { brief, hints } = splitBrief(front.body);
+  const parts = () => splitBrief(front.body);
   const item: Kata = {
     slug,
     title: read.text('title', slug),
     lesson: read.text('lesson', ''),
     level: read.oneOf('level', levels, 'L5'),
     minutes: read.count('minutes', 45),
-    brief,
-    hints: hints.map(({ title, body }) => `### ${title}\n\n${body.trim()}`),
+    // Wanted of the one kata that is worked at.
+    get brief() {
+      return parts().brief;
+    },
+    get hints() {
+      return parts().hints.map(({ title, body }) => `### ${title}\n\n${body.trim()}`);
+    },
+    hasExperiment: existsSync(files.experiment),
     files,
   };
   return { item, problems: read.problems() };
+}
+
+/** One after the other: to have all files open at once is more than some systems allow, and takes longer. */
+function readIfThere(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
 }
 
 async function loadDecks(root: string): Promise<DeckFile[]> {

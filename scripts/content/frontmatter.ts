@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import type * as Yaml from 'yaml';
 import type { Problem } from '../../quiz/problem.ts';
+import { readYaml } from '../../quiz/yaml-text.ts';
 
 /** A Markdown file taken apart: the YAML between the `---` lines at its top, and the rest. */
 export interface Frontmatter {
@@ -17,16 +18,17 @@ export interface Frontmatter {
 
 /** Never throws: a head that is missing or cannot be read is a problem, and the body is still given. */
 export function readFrontmatter(text: string, file: string): Frontmatter {
-  const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
-  const end = lines[0]?.trimEnd() === '---' ? lines.findIndex(isClosing) : -1;
-  if (end === -1) return withoutHead(lines, file);
+  const { head, rest } = cut(text.replace(/^\uFEFF/, ''));
+  if (head === undefined) return withoutHead(rest, file);
 
-  const head = lines.slice(1, end);
   const { data, lineOf, problems } = plainFields(head) ?? yamlFields(head);
   return {
     data,
-    body: lines.slice(end + 1).join('\n'),
-    bodyLine: end + 2,
+    // Lists of lessons and katas read all heads there are, and hardly any body.
+    get body() {
+      return withPlainEnds(rest);
+    },
+    bodyLine: head.length + 3,
     problems: problems.map(({ line, message }) => ({ file, line, message })),
     lineOf,
   };
@@ -57,54 +59,57 @@ const PLAIN_FIELD =
   /^([a-z]+): ([1-9]\d{0,5}|\d{4}-\d\d-\d\d|(?!(?:true|false|null)$)[A-Za-z](?:[^:#]|:(?=\S))*[^\s:#])$/i;
 
 function yamlFields(head: readonly string[]): Fields {
-  const { isMap, isScalar, LineCounter, parseDocument }: typeof Yaml = require('yaml');
-  const counter = new LineCounter();
-  const document = parseDocument(head.join('\n'), { lineCounter: counter });
-  const fileLine = (offset: number) => counter.linePos(offset).line + 1;
-  const problems = document.errors.map((error) => ({
-    line: Math.min(fileLine(error.pos[0]), head.length + 2),
-    message: `the front matter is no valid YAML: ${firstLine(error.message)}`,
-  }));
+  const library: typeof Yaml = require('yaml');
+  const { isMap, isScalar } = library;
+  const { document, lines, data, problems } = readYaml(head.join('\n'), library);
   return {
-    data: problems.length > 0 ? undefined : toData(document),
-    problems,
+    data,
+    problems: problems.map(({ line, message }) => ({
+      line: Math.min(line, head.length + 1) + 1,
+      message: `the front matter is no valid YAML: ${message.split('\n')[0]}`,
+    })),
     lineOf(key) {
       const fields = isMap(document.contents) ? document.contents.items : [];
       const found = fields.find((field) => isScalar(field.key) && field.key.value === key);
-      return isScalar(found?.key) && found.key.range ? fileLine(found.key.range[0]) : 1;
+      if (!isScalar(found?.key) || !found.key.range) return 1;
+      return lines.linePos(found.key.range[0]).line + 1;
     },
   };
 }
 
 const require = createRequire(import.meta.url);
 
-function isClosing(line: string, index: number): boolean {
-  return index > 0 && line.trimEnd() === '---';
+/** The lines of the head, and what stands below; without a head all is below. */
+function cut(text: string): { readonly head?: readonly string[]; readonly rest: string } {
+  const head: string[] = [];
+  for (let start = 0; start < text.length;) {
+    const newline = text.indexOf('\n', start);
+    const end = newline === -1 ? text.length : newline;
+    const line = text.slice(start, end).replace(/\r$/, '');
+    const isFence = line.trimEnd() === '---';
+    if (start === 0 && !isFence) break;
+    if (start > 0 && isFence) return { head, rest: text.slice(end + 1) };
+    if (start > 0) head.push(line);
+    start = end + 1;
+  }
+  return { rest: text };
 }
 
-function withoutHead(lines: readonly string[], file: string): Frontmatter {
+function withPlainEnds(text: string): string {
+  return text.replaceAll('\r\n', '\n');
+}
+
+function withoutHead(text: string, file: string): Frontmatter {
+  const body = withPlainEnds(text);
   const message =
-    lines[0]?.trimEnd() === '---'
+    body.split('\n', 1)[0]?.trimEnd() === '---'
       ? 'the front matter is not closed: end it with a line `---`'
       : 'there is no front matter: start the file with `---`, fields such as `title: …`, and `---`';
   return {
     data: undefined,
-    body: lines.join('\n'),
+    body,
     bodyLine: 1,
     problems: [{ file, line: 1, message }],
     lineOf: () => 1,
   };
-}
-
-function firstLine(text: string): string {
-  return (text.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:?$/, '');
-}
-
-/** `toJS` throws on what parses but has no value, such as an alias of nothing or one that blows up. */
-function toData(document: Yaml.Document): unknown {
-  try {
-    return document.toJS();
-  } catch {
-    return undefined;
-  }
 }

@@ -58,6 +58,8 @@ export interface KataFiles {
   /** The one file that a learner edits. */
   readonly stub: string;
   readonly spec: string;
+  /** Not every kata has one. */
+  readonly experiment: string;
   readonly solution: string;
   readonly anotherWay: string;
   readonly walkthrough: string;
@@ -69,10 +71,16 @@ export function kataFiles(root: string, slug: string): KataFiles {
     brief: join(katas, slug, 'README.md'),
     stub: join(katas, slug, `${slug}.ts`),
     spec: join(katas, slug, `${slug}.test.ts`),
+    experiment: join(katas, slug, 'experiment.ts'),
     solution: join(solutions, slug, `${slug}.ts`),
     anotherWay: join(solutions, slug, 'another-way.ts'),
     walkthrough: join(solutions, slug, 'README.md'),
   };
+}
+
+/** Where a lesson finds the picture of an experiment. */
+export function pictureFile(root: string, slug: string, experiment: string): string {
+  return join(folders(root).lessons, 'pictures', `${slug}-${experiment}.svg`);
 }
 
 /** A path as people name it: from the kit's root, with forward slashes; in full when it lies elsewhere. */

@@ -68,7 +68,7 @@ export async function openDesk(kata: Kata, tools: DeskTools): Promise<Desk> {
 }
 
 export function watchedKata(
-  { slug, title, hints, files }: Kata,
+  { slug, title, hints, files, hasExperiment }: Kata,
   { misconceptions }: Gallery,
   root: string,
 ): WatchedKata {
@@ -79,6 +79,7 @@ export function watchedKata(
     path: files.stub,
     hints,
     wrongDesigns: misconceptions.length,
+    hasExperiment,
   };
 }
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { Journal } from '../../quiz/journal.ts';
-import { isDue, type Memory, replay } from '../../quiz/schedule.ts';
+import { isDue, memoriesOf, type Memory } from '../../quiz/schedule.ts';
 import type { Kata } from '../content/catalog.ts';
 import { entriesFor, entriesForReset, type Standing, standings } from '../progress.ts';
 import { stubOf } from '../content/stub.ts';
@@ -15,7 +15,7 @@ export interface SolveRecord {
 }
 
 export function standingOf(journal: Journal, slug: string): Standing | undefined {
-  return standings(journal.entries).get(slug);
+  return standings(journal.progress.entries).get(slug);
 }
 
 /** Solved, and to be solved again from blank today. */
@@ -54,7 +54,7 @@ export function recordReset(journal: Journal, slug: string, now: Date): void {
 }
 
 function memoryOf(journal: Journal, slug: string): Memory | undefined {
-  return replay(journal.entries).get(`kata:${slug}`);
+  return memoriesOf(journal.progress.recall).get(`kata:${slug}`);
 }
 
 async function isStub({ stub, solution }: Kata['files']): Promise<boolean> {

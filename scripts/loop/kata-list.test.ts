@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Entry, NewEntry } from '../../quiz/entry.ts';
+import { recallOf } from '../../quiz/schedule.ts';
 import type { Kata } from '../content/catalog.ts';
 import { kataLines } from './kata-list.ts';
 
@@ -24,7 +25,11 @@ function lines(entries: readonly NewEntry[], now = new Date(2026, 10, 2)): strin
     at: '2026-11-01T12:00:00Z',
     ...entry,
   }));
-  return kataLines(['Breaker', 'Retry', 'Hedge'].map(kata), stamped, now);
+  return kataLines(
+    ['Breaker', 'Retry', 'Hedge'].map(kata),
+    { entries: stamped, recall: recallOf(stamped) },
+    now,
+  );
 }
 
 function kata(title: string): Pick<Kata, 'slug' | 'title' | 'level' | 'minutes'> {

@@ -1,5 +1,5 @@
-import { isDue, replay } from '../../quiz/schedule.ts';
-import type { Entry } from '../../quiz/entry.ts';
+import { isDue, memoriesOf } from '../../quiz/schedule.ts';
+import type { Progress } from '../../quiz/progress.ts';
 import type { Kata } from '../content/catalog.ts';
 import { aligned } from '../columns.ts';
 import { standings } from '../progress.ts';
@@ -9,11 +9,11 @@ type Listed = Pick<Kata, 'slug' | 'title' | 'level' | 'minutes'>;
 /** A line per kata: what it is, how long it takes, and how far it is. */
 export function kataLines(
   katas: readonly Listed[],
-  entries: readonly Entry[],
+  { entries, recall }: Progress,
   now: Date,
 ): string[] {
   const standing = standings(entries);
-  const memories = replay(entries);
+  const memories = memoriesOf(recall);
   return aligned(
     katas.map(({ slug, title, level, minutes }) => {
       const { passed = 0, of = 0, solved = false } = standing.get(slug) ?? {};

@@ -9,6 +9,7 @@ import { showInPager } from '../reader/pager.ts';
 import { kataToGoOnWith } from '../readiness.ts';
 import type { Terminal } from './screen.ts';
 import { showLesson, showText } from '../reader/show-lesson.ts';
+import { harmless, wrap } from './text-block.ts';
 import { solutionPage } from './solution-page.ts';
 import type { Rooms } from './watch.ts';
 
@@ -42,8 +43,24 @@ export function createRooms(tools: RoomsTools): Rooms {
       });
       await showInPager({ title, render }, terminal);
     },
+    async see({ slug, title }, runner) {
+      const [{ look }, { pageOf }] = await Promise.all([
+        import('../see/look.ts'),
+        import('../see/page.ts'),
+      ]);
+      const { pictures, trouble } = await look({ slug }, { seed: '1', settings: {} }, runner);
+      const render = async (columns: number) => ({
+        lines: [
+          ...trouble.flatMap((sentence) => [...wrap(harmless(sentence), columns), '']),
+          ...pictures.flatMap((picture) => [...pageOf(picture, columns), '']),
+        ],
+        blocks: [],
+        headings: [],
+      });
+      await showInPager({ title: `${title} · your code in the outage`, render }, terminal);
+    },
     pick: () => pickKata(tools),
-    next: () => kataToGoOnWith(katas, journal.entries),
+    next: () => kataToGoOnWith(katas, journal.progress.entries),
     async reset(kata) {
       const outcome = await resetAnswer(kata, { home, now: now() });
       const stub = `${relative(root, kata.files.stub)} is the stub again.`;
@@ -64,7 +81,7 @@ export function pickKata({
   signal,
 }: RoomsTools): Promise<Kata | undefined> {
   const { katas } = catalog;
-  const lines = kataLines(katas, journal.entries, now());
+  const lines = kataLines(katas, journal.progress, now());
   const choices = katas.map((kata, index) => ({ label: lines[index] ?? kata.title, value: kata }));
   return choose('Which kata?', choices, terminal, signal);
 }

@@ -199,6 +199,7 @@ function opened(given: Partial<Parameters<typeof openKata>[1]> = {}): WatchState
     path: '/kit/katas/quota/quota.ts',
     hints: ['First.', 'Second.'],
     wrongDesigns: 2,
+    hasExperiment: false,
   };
   return openKata(kata, { manual: false, solved: false, due: false, busy: false, ...given });
 }

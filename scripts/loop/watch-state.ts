@@ -37,6 +37,7 @@ export interface WatchedKata {
   readonly hints: readonly string[];
   /** How many misconceptions the spec catches. */
   readonly wrongDesigns: number;
+  readonly hasExperiment: boolean;
 }
 
 /** `solution`: show it though unsolved; `reset`: begin anew; `again`: begin anew since it is due. */
@@ -69,6 +70,7 @@ export type Wish =
   | 'brief'
   | 'lesson'
   | 'more'
+  | 'see'
   | 'pick'
   | 'reset'
   | 'solution'
@@ -173,6 +175,10 @@ function onKey(state: WatchState, key: string): Step {
       return { state, wish: 'lesson' };
     case 'm':
       return { state, wish: 'more' };
+    case 'v':
+      return state.kata.hasExperiment
+        ? { state, wish: 'see' }
+        : { state: { ...state, notice: 'There is no experiment with this kata to see.' } };
     case 'p':
       return { state, wish: 'pick' };
     case 'q':

@@ -210,6 +210,7 @@ function state(given: Partial<WatchState>): WatchState {
     path: '/kit/katas/quota/quota.ts',
     hints: ['First hint.', 'Second hint.'],
     wrongDesigns: 12,
+    hasExperiment: false,
   };
   const opened = openKata(kata, { manual: false, solved: false, due: false, busy: false });
   return { ...opened, run: given.verdict ? 'idle' : 'running', ...given };

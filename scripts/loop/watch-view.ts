@@ -114,6 +114,7 @@ function keyLines({ kata, hints, solved, verdict }: WatchState, columns: number)
     ...(isGreen || kata.hints.length === 0 ? [] : [`h hint ${hints}/${kata.hints.length}`]),
     'l lesson',
     'b brief',
+    ...(kata.hasExperiment ? ['v see it'] : []),
     'r run again',
     'p pick',
     'x reset',

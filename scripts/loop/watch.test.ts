@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { type Journal, openJournal } from '../../quiz/journal.ts';
+import { type Journal, openJournal, readJournal } from '../../quiz/journal.ts';
 import { fakeRunner } from '../fixtures/fake-runner.ts';
 import { fakeTerminal } from '../fixtures/fake-terminal.ts';
 import { failing, openQuota, solved, unsolved } from '../fixtures/quota.ts';
@@ -59,7 +59,7 @@ it('takes down progress, and a solved kata once', async () => {
   await loop.verdict(failing('never holds more than the limit'));
   await loop.verdict(solved, 'r');
   await loop.verdict(solved, 'r');
-  expect(loop.journal.entries).toMatchObject([
+  expect(readJournal(quota.home).entries).toMatchObject([
     { type: 'progress', kata: 'quota', passed: 1, of: 3 },
     { type: 'progress', kata: 'quota', passed: 3, of: 3 },
     { type: 'review', item: 'kata:quota', grade: 'good' },
@@ -74,7 +74,7 @@ it('grades a kata solved with a hint as hard', async () => {
   await loop.press('h');
   await expect.poll(loop.screen, patient).toContain('Hint 1 of');
   await loop.verdict(solved, 'r');
-  expect(loop.journal.entries.at(-1)).toMatchObject({ type: 'review', grade: 'hard' });
+  expect(readJournal(quota.home).entries.at(-1)).toMatchObject({ type: 'review', grade: 'hard' });
   await loop.quit();
 });
 
@@ -86,7 +86,7 @@ it('shows the solution of an unsolved kata only after a yes, and remembers that'
   await loop.press('s', 'y');
   await vi.waitFor(() => expect(loop.visited).toEqual(['solution quota']));
   await loop.verdict(solved, 'r');
-  expect(loop.journal.entries.slice(1)).toMatchObject([
+  expect(readJournal(quota.home).entries.slice(1)).toMatchObject([
     { type: 'peek', kata: 'quota' },
     { type: 'progress', kata: 'quota', passed: 3, of: 3 },
     { type: 'review', item: 'kata:quota', grade: 'again' },
@@ -99,7 +99,7 @@ it('starts from blank after a yes, and says where the answer is', async () => {
   await loop.verdict(solved);
   await loop.press('x', 'y');
   await expect.poll(loop.screen, patient).toContain('Archived quota.');
-  expect(loop.journal.entries.at(-1)).toMatchObject({
+  expect(readJournal(quota.home).entries.at(-1)).toMatchObject({
     type: 'progress',
     kata: 'quota',
     passed: 0,
@@ -127,10 +127,12 @@ it('turns to the kata that was picked, whatever is still running', async () => {
   await expect.poll(loop.screen, patient).toContain('Another kata');
   loop.say(solved);
   await loop.isRunning();
-  expect(loop.journal.entries).toEqual([]);
+  expect(readJournal(quota.home).entries).toEqual([]);
   loop.say(unsolved);
   await expect.poll(loop.screen, patient).toContain('0 of 3 levels');
-  expect(loop.journal.entries).toMatchObject([{ type: 'progress', kata: 'other', passed: 0 }]);
+  expect(readJournal(quota.home).entries).toMatchObject([
+    { type: 'progress', kata: 'other', passed: 0 },
+  ]);
   await loop.quit();
 });
 
@@ -238,6 +240,7 @@ function open({
     signal,
     rooms: {
       brief: visit('brief'),
+      see: visit('see'),
       solution: visit('solution'),
       text: async () => {},
       async lesson(kata) {

@@ -31,6 +31,8 @@ export interface Rooms {
   /** Resolves to what there is to say afterwards. */
   readonly lesson: (kata: Kata) => Promise<readonly string[]>;
   readonly solution: (kata: Kata) => Promise<void>;
+  /** Shows what the answer does in the kata's experiments. */
+  readonly see: (kata: Kata, runner: SpecRunner) => Promise<void>;
   /** Shows text that is laid out for the width it is asked for. */
   readonly text: (title: string, textFor: (columns: number) => Promise<string>) => Promise<void>;
   /** Undefined when none was picked. */
@@ -140,6 +142,10 @@ class WatchLoop {
       }
       case 'more':
         await this.#screen.suspend(() => rooms.text(kata.title, this.#everything(kata, state)));
+        return { desk, state };
+      case 'see':
+        await this.#running;
+        await this.#screen.suspend(() => rooms.see(kata, this.#tools.runner));
         return { desk, state };
       case 'solution':
         if (!state.solved) journal.append({ type: 'peek', kata: kata.slug }, now());

@@ -12,6 +12,7 @@ const kata: Kata = {
   minutes: 10,
   brief: '',
   hints: [],
+  hasExperiment: false,
   files: kataFiles('/kit', 'quota'),
 };
 

@@ -5,7 +5,7 @@ import { kitPaths } from '../paths.ts';
 import { awaitTermination } from '../loop/termination.ts';
 
 /** A command for those who write content. It is a script of its own, and only in a clone with all dev dependencies. */
-export interface Tool extends Pick<Command, 'help'> {
+export interface Tool extends Pick<Command, 'help' | 'options'> {
   /** Rejects soon after the signal, with nothing left behind. */
   run(invocation: Invocation, signal: AbortSignal): Promise<number>;
 }
@@ -13,7 +13,7 @@ export interface Tool extends Pick<Command, 'help'> {
 /** Runs a tool with the arguments of this process. */
 export function runTool(tool: Tool): Promise<void> {
   return main(async (args) => {
-    const { words, flags } = await readArgs(args, {});
+    const { words, flags } = await readArgs(args, tool.options);
     if (flags['help'] === true) {
       console.log(tool.help);
       return 0;

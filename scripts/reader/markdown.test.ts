@@ -139,6 +139,16 @@ Text <!-- hidden --> goes on.`;
   });
 });
 
+test('what is nested without end is shown as it stands', async () => {
+  const text = await renderMarkdown('> '.repeat(5_000), narrow);
+  expect(text).toMatch(/^ {4}> > >/);
+  expect(await renderMarkdown(`${'-'.repeat(200)}\n\nAfter a rule`, narrow)).toMatch(/^─+\n/);
+});
+
+test('a name of JavaScript is no character', async () => {
+  expect(await renderMarkdown('&constructor; &toString;', narrow)).toBe('&constructor; &toString;');
+});
+
 describe('with colour', () => {
   beforeEach(() => {
     vi.stubEnv('NO_COLOR', undefined);

@@ -1,8 +1,8 @@
 import { stripVTControlCharacters } from 'node:util';
-import { lexer } from 'marked';
 import { headingAnchors } from '../content/anchors.ts';
 import { known } from './inline.ts';
 import { renderBlock } from './markdown-blocks.ts';
+import { parseMarkdown } from './parse-markdown.ts';
 
 /** Rendered Markdown with what a pager needs to find its way in it. */
 export interface Page {
@@ -32,7 +32,7 @@ export async function renderPage(
   markdown: string,
   { width }: { readonly width: number },
 ): Promise<Page> {
-  const tokens = lexer(stripVTControlCharacters(markdown));
+  const tokens = parseMarkdown(stripVTControlCharacters(markdown));
   const anchors = headingAnchors(tokens);
   const lines: string[] = [];
   const blocks: number[] = [];

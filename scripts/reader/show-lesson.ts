@@ -60,8 +60,8 @@ function renderer(markdown: string): (width: number) => Promise<Page> {
 }
 
 async function wasRead({ slug }: Lesson, home: string): Promise<boolean> {
-  const { readJournal } = await import('../../quiz/journal.ts');
-  return readJournal(home).entries.some((entry) => entry.type === 'read' && entry.lesson === slug);
+  const { readProgress } = await import('../../quiz/journal.ts');
+  return readProgress(home).entries.some((entry) => entry.type === 'read' && entry.lesson === slug);
 }
 
 /** The lesson was shown, and that is what matters: a journal that cannot be written is no error here. */

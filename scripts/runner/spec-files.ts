@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
+import type { Candidate } from './spec-notes.ts';
 import type { Broken } from './verdict.ts';
 
-/** The two files of a kata that a run is about. */
+/** The two files of a kata that a run is about; in place of the spec it may be the experiment. */
 export interface SpecFiles {
   /** As Vite names folders: symbolic links resolved, forward slashes. */
   readonly root: string;
@@ -10,9 +11,10 @@ export interface SpecFiles {
   readonly spec: string;
 }
 
-export function specFiles(root: string, slug: string): SpecFiles {
+export function specFiles(root: string, { slug, sight }: Candidate): SpecFiles {
   const folder = `${root}/katas/${slug}`;
-  return { root, slug, answer: `${folder}/${slug}.ts`, spec: `${folder}/${slug}.test.ts` };
+  const spec = sight ? 'experiment.ts' : `${slug}.test.ts`;
+  return { root, slug, answer: `${folder}/${slug}.ts`, spec: `${folder}/${spec}` };
 }
 
 /** The path of a file as a learner knows it. */

@@ -26,8 +26,9 @@ export async function createSpecHost(
   const pool = createSpecPool(patienceMs, onNote);
   const vitest = await startVitest(root, pool, 2 * patienceMs);
   return {
-    async run({ slug, code }) {
-      const files = specFiles(root, slug);
+    async run(candidate) {
+      const { code, sight } = candidate;
+      const files = specFiles(root, candidate);
       const answer = code === undefined ? await readAnswer(files) : { text: code };
       if ('kind' in answer) return answer;
       await vitest.swap(files.answer, answer.text);
@@ -36,7 +37,7 @@ export async function createSpecHost(
       const transformed = await vitest.transform(files.answer);
       if ('error' in transformed) return parseFailure(transformed.error, answer.text, files);
       const trouble = importFailure(spec.code, transformed.code, files);
-      return trouble ?? endOf(await vitest.run(files.spec), files);
+      return trouble ?? endOf(await vitest.run(files.spec, sight), files);
     },
     prepare: pool.prepare,
   };

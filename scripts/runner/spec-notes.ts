@@ -1,4 +1,5 @@
 import type { Printed } from './output-cap.ts';
+import type { Sight } from '../see/picture.ts';
 import type { Outcome } from './verdict.ts';
 
 /**
@@ -30,6 +31,8 @@ export interface Candidate {
   readonly slug: string;
   /** Absent: the learner's file. */
   readonly code?: string;
+  /** Run the kata's experiment instead of its spec, and so look at it. */
+  readonly sight?: Sight;
 }
 
 export function isSpecNote(message: unknown): message is SpecNote {

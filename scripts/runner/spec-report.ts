@@ -56,7 +56,8 @@ function resultOf(
   const [level = '', ...groups] = titles;
   const title = { level, name: [...groups, test.name].join(' > ') };
   const { state, errors } = test.result();
-  if (state === 'passed') return { ...title, state };
+  const { picture } = test.meta();
+  if (state === 'passed') return { ...title, state, ...(picture && { picture }) };
   const [error = groupError] = errors ?? [];
   return error && failed(title, error, files);
 }

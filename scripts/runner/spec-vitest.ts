@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { inspect } from 'node:util';
 import { createVitest, type TestModule, type Vite } from 'vitest/node';
 import type { Thrown } from './failure-message.ts';
+import type { Sight } from '../see/picture.ts';
 import type { createSpecPool } from './spec-pool.ts';
 
 interface LiveVitest {
@@ -11,7 +12,8 @@ interface LiveVitest {
   swap(file: string, text: string): Promise<void>;
   /** What runs in the end for a file, or the error why there is nothing to run. */
   transform(file: string): Promise<{ readonly code: string } | { readonly error: unknown }>;
-  run(spec: string): Promise<VitestRun>;
+  /** @param sight what an experiment is to show */
+  run(spec: string, sight?: Sight): Promise<VitestRun>;
 }
 
 export interface VitestRun {
@@ -79,8 +81,10 @@ export async function startVitest(
         return { error };
       }
     },
-    async run(spec) {
-      const specification = vitest.getRootProject().createSpecification(spec);
+    async run(spec, sight) {
+      const project = vitest.getRootProject();
+      project.provide('sight', sight);
+      const specification = project.createSpecification(spec);
       const { testModules, unhandledErrors } = await vitest.runTestSpecifications([specification]);
       return {
         module: testModules.find(({ moduleId }) => moduleId === spec),

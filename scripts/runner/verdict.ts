@@ -1,3 +1,5 @@
+import type { Picture } from '../see/picture.ts';
+
 /** What a spec said of one of its tests. */
 export interface TestResult {
   /** Title of the top-level `describe`: the level. */
@@ -9,6 +11,8 @@ export interface TestResult {
   readonly message?: string;
   /** Of a failed test: the innermost place in the candidate's own file, when the stack names one. */
   readonly at?: Place;
+  /** Of an experiment: what it has shown. */
+  readonly picture?: Picture;
 }
 
 /** Both counted from 1. */

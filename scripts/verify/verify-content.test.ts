@@ -216,7 +216,7 @@ const cases: [what: string, spoil: () => Promise<void>, expected: unknown[]][] =
       `katas/utils.ts does not belong here: katas/ holds a folder per kata, named by its slug; ${SLUG_RULE}`,
       `quiz/decks/quota.yml does not belong here: quiz/decks/ holds slug.yaml, nothing else; ${SLUG_RULE}`,
       `quiz/interviews/notes.txt does not belong here: quiz/interviews/ holds slug.md, nothing else; ${SLUG_RULE}`,
-      'katas/quota/notes.md does not belong here: a kata is README.md, quota.ts, quota.test.ts; what its spec needs stands in the spec',
+      'katas/quota/notes.md does not belong here: a kata is README.md, quota.ts, quota.test.ts, experiment.ts; what its spec needs stands in the spec',
       'solutions/quota/old does not belong here: a solution is README.md, quota.ts, another-way.ts; wrong answers go under "## Misconceptions"',
     ],
   ],

@@ -1,4 +1,5 @@
 import { parseInterview } from '../content/interviews.ts';
+import { sectionsOf } from '../content/markdown-parts.ts';
 import { cardName } from '../../quiz/item.ts';
 import { mentions, partsOf } from '../../quiz/mentions.ts';
 import { type Check, expectThat, problemIn } from './checks.ts';
@@ -16,8 +17,8 @@ export function checkInterview(text: string, file: string, items: ReadonlySet<st
   const milestones = phases.flatMap((phase) =>
     phase.milestones.map((milestone) => ({ ...milestone, said: [opening, phase.question] })),
   );
-  const lineOf = (title: string) =>
-    text.split(/\r?\n/).findIndex((line) => line === `### ${title}`) + 1;
+  const headings = sectionsOf(text.replaceAll('\r\n', '\n'), 3);
+  const lineOf = (title: string) => headings.find((heading) => heading.title === title)?.line;
   const complain = (title: string, message: string) =>
     problemIn(file, lineOf(title), `${title}: ${message}`);
   return [

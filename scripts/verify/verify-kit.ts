@@ -7,6 +7,7 @@ import type { Check } from './checks.ts';
 import { folders } from '../content/kit-layout.ts';
 import { cachedReader, type Read } from '../content/text-reader.ts';
 import { checkContent } from './verify-content.ts';
+import { checkExperiments } from './verify-experiments.ts';
 import { type KataTexts, runTrials, stubIn, type TrialStats, trialsOf } from './verify-katas.ts';
 import { checkTypes } from './verify-snippets.ts';
 import { checkStub, type StubCheck } from './verify-stubs.ts';
@@ -49,6 +50,12 @@ export async function verifyKit(
       options.onProgress(`${done} of ${of} runs of the specs · ${slug}`);
     }),
   ]);
+  const seen = await checkExperiments(katas, {
+    catalog,
+    read,
+    fix: options.fix,
+    onProgress: (done, of, slug) => options.onProgress(`${done} of ${of} experiments · ${slug}`),
+  });
   return {
     checks: [
       ...content,
@@ -56,6 +63,7 @@ export async function verifyKit(
       ...types,
       ...tried.flatMap(({ checks }) => checks),
       ...trialled.checks,
+      ...seen,
     ],
     stubs,
     trials: trialled.stats,

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Check } from './checks.ts';
 import { entriesOf, slugFolders } from '../content/kit-folders.ts';
@@ -22,6 +23,7 @@ export async function checkStrays(root: string): Promise<Check[]> {
   const { katas, solutions } = folders(root);
   const places = [
     ...topPlaces(root),
+    await picturePlace(root),
     ...(await slugFolders(katas)).map((slug) => kataPlace(katas, slug)),
     ...(await slugFolders(solutions)).map((slug) => solutionPlace(solutions, slug)),
   ];
@@ -33,8 +35,9 @@ function topPlaces(root: string): Place[] {
   return [
     {
       folder: lessons,
-      isKnown: (name, isFolder) => !isFolder && parseLessonName(name) !== undefined,
-      rule: `lessons/ holds NN-slug.md, nothing else; ${SLUG_RULE}`,
+      isKnown: (name, isFolder) =>
+        isFolder ? name === 'pictures' : parseLessonName(name) !== undefined,
+      rule: `lessons/ holds NN-slug.md, and pictures/ of the experiments; ${SLUG_RULE}`,
     },
     {
       folder: katas,
@@ -59,11 +62,25 @@ function topPlaces(root: string): Place[] {
   ];
 }
 
+async function picturePlace(root: string): Promise<Place> {
+  const { lessons } = folders(root);
+  const names = (await entriesOf(lessons)).map(({ name }) => name);
+  const texts = await Promise.all(
+    names.filter(parseLessonName).map((name) => readFile(join(lessons, name), 'utf8')),
+  );
+  return {
+    folder: join(lessons, 'pictures'),
+    isKnown: (name, isFolder) =>
+      !isFolder && texts.some((text) => text.includes(`(pictures/${name})`)),
+    rule: 'lessons/pictures/ holds what lessons show of experiments',
+  };
+}
+
 const HELPERS = new Set(['virtual-time.ts', 'virtual-time.test.ts']);
 
 function kataPlace(katas: string, slug: string): Place {
   const answer = `${slug}.ts`;
-  const known = new Set(['README.md', answer, `${slug}.test.ts`]);
+  const known = new Set(['README.md', answer, `${slug}.test.ts`, 'experiment.ts']);
   return {
     folder: join(katas, slug),
     // An answer that is a folder is a learner's mishap, which `reset` and the loop tell of.

@@ -14,7 +14,15 @@ function lesson(number: number, slug: string): Lesson {
 
 function kata(slug: string, of: string): Kata {
   const texts = { title: '', brief: '', hints: [] };
-  return { slug, lesson: of, level: 'L4', minutes: 1, files: kataFiles(root, slug), ...texts };
+  return {
+    slug,
+    lesson: of,
+    level: 'L4',
+    minutes: 1,
+    hasExperiment: false,
+    files: kataFiles(root, slug),
+    ...texts,
+  };
 }
 
 const catalog: Catalog = {

@@ -1,0 +1,175 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { explainDiskError } from '../quiz/disk.ts';
+import { KitError } from '../quiz/problem.ts';
+import type { Command, Invocation } from './command.ts';
+import type { Catalog, Kata } from './content/catalog.ts';
+import type { Picture, Sight } from './see/picture.ts';
+import type { Seen } from './see/look.ts';
+
+export const seeCommand: Command = {
+  name: 'see',
+  summary: 'watch your own code in an outage, beside the code without it',
+  help: `Usage: npm run see [-- slug [experiment] [setting=number …]] [options]
+
+Puts your answer to a kata into a small simulated system under load, breaks
+something, and draws what happens without your code and with it. The same seed
+gives the same picture on every machine. Without a slug it lists what there is
+to see. An answer that is not finished may be looked at as well.
+
+  --solution   look at our solution instead of your answer
+  --seed TEXT  other arrivals and other luck; 1 if not given
+  --svg FILE   write the picture to a file as well
+  --json       print what was measured, for programs
+
+Some experiments have settings, which stand below their picture:
+npm run see -- load-shedder load=700`,
+  options: {
+    solution: { type: 'boolean' },
+    seed: { type: 'string' },
+    svg: { type: 'string' },
+    json: { type: 'boolean' },
+  },
+  run: (invocation) =>
+    see(invocation, { print: (text) => console.log(text), lookAt: inGuardedProcess }),
+};
+
+export interface Surroundings {
+  readonly print: (text: string) => void;
+  /** Runs the experiments of a kata with the learner's answer, or with the code that is given. */
+  readonly lookAt: (
+    candidate: { readonly slug: string; readonly code?: string },
+    sight: Sight,
+    root: string,
+  ) => Promise<Seen>;
+}
+
+/** What was asked for, from words and flags. */
+interface Wanted extends Sight {
+  readonly kata: Kata;
+  readonly experiment: string | undefined;
+}
+
+export async function see(
+  { root, words, flags }: Invocation,
+  { print, lookAt }: Surroundings,
+): Promise<number> {
+  const { loadCatalog } = await import('./content/catalog.ts');
+  const catalog = await loadCatalog(root);
+  const [slug, ...details] = words;
+  if (slug === undefined) {
+    print(listOf(catalog));
+    return 0;
+  }
+  const wanted = await readWanted(slug, details, { catalog, seed: flags['seed'] });
+  const { slug: exact, files } = wanted.kata;
+  const candidate =
+    flags['solution'] === true
+      ? { slug: exact, code: await readFile(files.solution, 'utf8') }
+      : { slug: exact };
+  const seen = await lookAt(candidate, wanted, root);
+  const picture = await chosen(seen.pictures, wanted);
+  if (flags['json'] === true) {
+    print(JSON.stringify(seen, undefined, 2));
+  } else {
+    for (const sentence of seen.trouble) print(`${sentence}\n`);
+    if (picture) print(await describe(picture, seen, wanted));
+  }
+  if (picture && typeof flags['svg'] === 'string') await writeSvg(picture, flags['svg']);
+  return seen.trouble.length === 0 ? 0 : 1;
+}
+
+function listOf({ katas }: Catalog): string {
+  const seen = katas.filter(({ hasExperiment }) => hasExperiment);
+  return [
+    'There is an experiment for each of these katas:',
+    ...seen.map(({ slug, title }) => `  npm run see -- ${slug.padEnd(18)} ${title}`),
+  ].join('\n');
+}
+
+async function readWanted(
+  slug: string,
+  details: readonly string[],
+  { catalog, seed }: { catalog: Catalog; seed: string | boolean | undefined },
+): Promise<Wanted> {
+  const { findBySlug } = await import('./content/catalog.ts');
+  const kata = findBySlug('kata', slug, catalog.katas);
+  if (!kata.hasExperiment) {
+    throw new KitError(
+      `There is nothing to see of ${kata.slug}. \`npm run see\` lists the others.`,
+    );
+  }
+  const names = details.filter((word) => !word.includes('='));
+  if (names.length > 1) throw new KitError('Name one experiment.', { exitCode: 2 });
+  const settings = Object.fromEntries(
+    details.filter((word) => word.includes('=')).map(readSetting),
+  );
+  return { kata, experiment: names[0], settings, seed: typeof seed === 'string' ? seed : '1' };
+}
+
+function readSetting(word: string): [string, number] {
+  const [name = '', text = ''] = word.split('=', 2);
+  const value = Number(text);
+  if (text.trim() !== '' && Number.isFinite(value)) return [name, value];
+  throw new KitError(`Expected a number after "${name}=", not "${text}".`, { exitCode: 2 });
+}
+
+async function inGuardedProcess(
+  candidate: { readonly slug: string; readonly code?: string },
+  { seed, settings }: Sight,
+  root: string,
+): Promise<Seen> {
+  const { createSpecRunner } = await import('./runner/spec-runner.ts');
+  const { look } = await import('./see/look.ts');
+  const runner = createSpecRunner({ root });
+  try {
+    return await look(candidate, { seed, settings }, runner);
+  } finally {
+    await runner.close();
+  }
+}
+
+/** Undefined when none could be drawn. */
+async function chosen(
+  pictures: readonly Picture[],
+  { experiment, settings }: Wanted,
+): Promise<Picture | undefined> {
+  const { notFound } = await import('./args.ts');
+  const picture =
+    experiment === undefined ? pictures[0] : pictures.find(({ name }) => name === experiment);
+  if (pictures.length === 0) return undefined;
+  if (picture === undefined) {
+    const names = pictures.map(({ name }) => name);
+    throw new KitError(await notFound('experiment', experiment ?? '', names), { exitCode: 2 });
+  }
+  const known = picture.settings.map(({ name }) => name);
+  for (const name of Object.keys(settings)) {
+    if (known.includes(name)) continue;
+    const message =
+      known.length === 0
+        ? `The experiment ${picture.name} has no settings.`
+        : await notFound('setting', name, known);
+    throw new KitError(message, { exitCode: 2 });
+  }
+  return picture;
+}
+
+async function describe(picture: Picture, { pictures }: Seen, { kata }: Wanted): Promise<string> {
+  const { pageOf } = await import('./see/page.ts');
+  const { columns } = await import('./terminal.ts');
+  const others = pictures
+    .filter((other) => other !== picture)
+    .map(({ name }) => `npm run see -- ${kata.slug} ${name}`);
+  return [
+    ...pageOf(picture, columns()),
+    ...(others.length === 0 ? [] : ['', `Another: ${others.join(', ')}`]),
+  ].join('\n');
+}
+
+async function writeSvg(picture: Picture, file: string): Promise<void> {
+  const { svgOf } = await import('./see/svg.ts');
+  try {
+    await writeFile(file, svgOf(picture));
+  } catch (error) {
+    throw explainDiskError(error, file);
+  }
+}

@@ -1,0 +1,24 @@
+import type { Candidate } from '../runner/spec-notes.ts';
+import type { SpecRunner } from '../runner/spec-runner.ts';
+import type { Picture, Sight } from './picture.ts';
+
+/** What the experiments of a kata have shown, or why there is nothing to see. */
+export interface Seen {
+  readonly pictures: readonly Picture[];
+  /** Plain sentences; empty when everything could be shown. */
+  readonly trouble: readonly string[];
+}
+
+/** Runs the experiments of a kata with the learner's answer, or with the code that is given. */
+export async function look(
+  candidate: Pick<Candidate, 'slug' | 'code'>,
+  sight: Sight,
+  runner: SpecRunner,
+): Promise<Seen> {
+  const verdict = await runner.run({ ...candidate, sight });
+  if (verdict.kind === 'broken') return { pictures: [], trouble: [verdict.message] };
+  return {
+    pictures: verdict.tests.flatMap(({ picture }) => picture ?? []),
+    trouble: verdict.tests.flatMap(({ message }) => message ?? []),
+  };
+}
