@@ -5,6 +5,9 @@ import type { Verdict } from './verdict.ts';
 
 const MOST_LANES = 4;
 
+/** Longer than for one candidate alone: the lanes share the machine. */
+const LIMIT_MS = 30_000;
+
 /**
  * The verdicts on many candidates, in their order, from several runners at once.
  * @param options.onVerdict told of each verdict as it comes, in the order they come
@@ -21,12 +24,13 @@ export async function runAll<C extends Candidate>(
   const {
     lanes = Math.min(availableParallelism(), MOST_LANES),
     onVerdict,
-    ...runnerOptions
+    timeoutMs = LIMIT_MS,
+    root,
   } = options;
   const verdicts: Verdict[] = [];
   const queue = candidates.entries();
   const runLane = async () => {
-    const runner = createSpecRunner(runnerOptions);
+    const runner = createSpecRunner({ root, timeoutMs });
     try {
       // All lanes take from the one iterator, so each candidate is taken once.
       for (const [index, candidate] of queue) {
