@@ -5,6 +5,7 @@ import type { Command, Invocation } from './command.ts';
 import { kataLines } from './loop/kata-list.ts';
 import { kataToGoOnWith } from './readiness.ts';
 import type { Terminal } from './loop/screen.ts';
+import { readTimeout } from './read-timeout.ts';
 import { columns, isInteractive } from './terminal.ts';
 
 export const kataCommand: Command = {
@@ -97,15 +98,3 @@ function chosen(
     ? kataToGoOnWith(katas, progress.entries)
     : findBySlug('kata', slug, katas);
 }
-
-function readTimeout(flag: string | boolean | undefined): number {
-  if (flag === undefined) return 10_000;
-  const seconds = Number(flag);
-  if (seconds > 0 && seconds <= MOST_SECONDS) return seconds * 1_000;
-  throw new KitError(
-    `Expected \`--timeout\` to be a number of seconds, more than 0 and at most ${MOST_SECONDS}; not "${flag}".`,
-    { exitCode: 2 },
-  );
-}
-
-const MOST_SECONDS = 3_600;

@@ -3,6 +3,7 @@ import { explainDiskError } from '../quiz/disk.ts';
 import { KitError } from '../quiz/problem.ts';
 import type { Command, Invocation } from './command.ts';
 import type { Catalog, Kata } from './content/catalog.ts';
+import { readTimeout } from './read-timeout.ts';
 import type { Picture, Sight } from './see/picture.ts';
 import type { Seen } from './see/look.ts';
 
@@ -16,10 +17,11 @@ something, and draws what happens without your code and with it. The same seed
 gives the same picture on every machine. Without a slug it lists what there is
 to see. An answer that is not finished may be looked at as well.
 
-  --solution   look at our solution instead of your answer
-  --seed TEXT  other arrivals and other luck; 1 if not given
-  --svg FILE   write the picture to a file as well
-  --json       print what was measured, for programs
+  --solution         look at our solution instead of your answer
+  --seed TEXT        other arrivals and other luck; 1 if not given
+  --svg FILE         write the picture to a file as well
+  --json             print what was measured, for programs
+  --timeout SECONDS  how long your code may take, 10 if not given
 
 Some experiments have settings, which stand below their picture:
 npm run see -- load-shedder load=700`,
@@ -28,6 +30,7 @@ npm run see -- load-shedder load=700`,
     seed: { type: 'string' },
     svg: { type: 'string' },
     json: { type: 'boolean' },
+    timeout: { type: 'string' },
   },
   run: (invocation) =>
     see(invocation, { print: (text) => console.log(text), lookAt: inGuardedProcess }),
@@ -39,7 +42,7 @@ export interface Surroundings {
   readonly lookAt: (
     candidate: { readonly slug: string; readonly code?: string },
     sight: Sight,
-    root: string,
+    limits: { readonly root: string; readonly timeoutMs: number },
   ) => Promise<Seen>;
 }
 
@@ -66,7 +69,8 @@ export async function see(
     flags['solution'] === true
       ? { slug: exact, code: await readFile(files.solution, 'utf8') }
       : { slug: exact };
-  const seen = await lookAt(candidate, wanted, root);
+  const timeoutMs = readTimeout(flags['timeout']);
+  const seen = await lookAt(candidate, wanted, { root, timeoutMs });
   const picture = await chosen(seen.pictures, wanted);
   if (flags['json'] === true) {
     print(JSON.stringify(seen, undefined, 2));
@@ -116,11 +120,11 @@ function readSetting(word: string): [string, number] {
 async function inGuardedProcess(
   candidate: { readonly slug: string; readonly code?: string },
   { seed, settings }: Sight,
-  root: string,
+  limits: { readonly root: string; readonly timeoutMs: number },
 ): Promise<Seen> {
   const { createSpecRunner } = await import('./runner/spec-runner.ts');
   const { look } = await import('./see/look.ts');
-  const runner = createSpecRunner({ root });
+  const runner = createSpecRunner(limits);
   try {
     return await look(candidate, { seed, settings }, runner);
   } finally {
