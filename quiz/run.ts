@@ -60,7 +60,7 @@ export async function runQuiz(quiz: Quiz): Promise<Summary> {
   if (start.session.planned > 0) await say(quiz, opening(start.session, start.decks, prompts));
   const { session, lost } = await sit(start.session, table);
   const summary = summarize(session, {
-    decks: withoutSuspended(shelf.decks, journal.progress.entries),
+    decks: withoutSuspended(start.named, journal.progress.entries),
     katas,
     memories: memories(),
     now: now(),

@@ -108,8 +108,9 @@ export function chanceOfRecall({ stability, last }: Memory, now: Date): number {
 
 /** What should be asked on the calendar day of `now`, most overdue first. */
 export function dueItems(memories: ReadonlyMap<string, Memory>, now: Date): Memory[] {
+  const tomorrow = startOfDay(dayNumber(now) + 1);
   return [...memories.values()]
-    .filter((memory) => isDue(memory, now))
+    .filter(({ due }) => due < tomorrow)
     .toSorted((one, other) => one.due.getTime() - other.due.getTime());
 }
 

@@ -55,9 +55,10 @@ export interface Plan<C extends CardName = Card> {
 export function planSession<C extends CardName>(plan: Plan<C>): Session<C> {
   const { decks, memories, begun, gaps, now, limits, random } = plan;
   // Shuffled before the stable sort: cards that came due on one day must not cue one another.
-  const overdue = shuffle(dueCards(decks, memories, now), random).toSorted(
-    (one, other) => dueTime(one, memories) - dueTime(other, memories),
-  );
+  const overdue = shuffle(dueCards(decks, memories, now), random)
+    .map((card) => ({ card, time: memories.get(card.item)?.due.getTime() ?? 0 }))
+    .toSorted((one, other) => one.time - other.time)
+    .map(({ card }) => card);
   const due = besideNeighbours(interleave(overdue.slice(0, limits.cards)));
   // New cards are due again within days: a sitting that is nearly full of due ones takes none.
   const room = Math.max(0, Math.min(limits.fresh, Math.ceil(0.8 * limits.cards) - due.length));
@@ -119,10 +120,6 @@ export function freshCards<C extends CardName>(
   memories: ReadonlyMap<string, Memory>,
 ): C[] {
   return decks.flatMap((deck) => deck.cards.filter((card) => !memories.has(card.item)));
-}
-
-function dueTime(card: CardName, memories: ReadonlyMap<string, Memory>): number {
-  return memories.get(card.item)?.due.getTime() ?? 0;
 }
 
 /** One of each deck in turn, each deck in its own order. */

@@ -3,7 +3,7 @@ import { notFound } from './args.ts';
 import { callMeasures } from './bench/calls.ts';
 import { loopMeasure } from './bench/loop.ts';
 import type { Measure } from './bench/measure.ts';
-import { reportLines } from './bench/report.ts';
+import { howToRead, reportLines } from './bench/report.ts';
 import { startMeasure } from './bench/start.ts';
 import { verifyMeasure } from './bench/verify.ts';
 import { loadCatalog } from './content/catalog.ts';
@@ -37,6 +37,7 @@ for a busy machine is no fault.`,
       for (const line of reportLines(measure, finding)) console.log(line);
       console.log();
     }
+    for (const line of howToRead) console.log(line);
     return 0;
   },
 });

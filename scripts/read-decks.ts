@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { type Deck, parseDeck, type ParsedDeck } from '../quiz/deck.ts';
-import { cardItem } from '../quiz/item.ts';
+import { cardItem, cardName } from '../quiz/item.ts';
 import { leftOutInWords, type Shelf } from '../quiz/shelf.ts';
-import { namesIn } from './content/card-ids.ts';
+import { namesIn, onlyCards } from './content/card-ids.ts';
 import type { DeckFile } from './content/catalog.ts';
 
 /** The decks, and in one line what of them cannot be asked. */
@@ -13,7 +13,7 @@ export async function readDecks(
   return { decks: parsed.flatMap(({ deck }) => deck ?? []), problems: leftOutInWords(parsed) };
 }
 
-/** The decks, with the names of their cards; a deck is parsed when one of its cards is to be asked. */
+/** The decks, with the names of their cards; a card is parsed when it is to be asked. */
 export function shelve(files: readonly DeckFile[]): Shelf {
   return {
     decks: files.map((deck) => ({
@@ -23,9 +23,13 @@ export function shelve(files: readonly DeckFile[]): Shelf {
         deck: deck.slug,
       })),
     })),
-    async open(slug) {
-      const file = files.find((each) => each.slug === slug);
-      return file ? readDeck(file) : { leftOut: 0, problems: [] };
+    async open(slug, items) {
+      const found = files.find((each) => each.slug === slug);
+      if (!found) return { leftOut: 0, problems: [] };
+      const text = await readFile(found.file, 'utf8');
+      const wanted = new Set(items.map((item) => cardName(item).slice(`${slug}/`.length)));
+      const few = parseDeck(onlyCards(text, wanted), found.file, slug);
+      return few.problems.length === 0 ? few : parseDeck(text, found.file, slug);
     },
   };
 }

@@ -23,6 +23,16 @@ export function reportLines({ name, title }: Measure, finding: Finding): string[
   ];
 }
 
+/** What a reader of all findings has to know. */
+export const howToRead = [
+  'How to read it: times are of this machine, now; a ratio below 1 means that ours',
+  'takes less. All take turns in each round, and each round has its own ratio: first',
+  'their median, then the range of the middle half. A range that is wide, or has the',
+  'aim inside, says that the machine was too busy to tell: run that measure again.',
+  'An aim is what the kit promises, and a ratio without one is for orientation. The',
+  'notes say where the two do not do the same.',
+] as const;
+
 /** Whether the median of the rounds' ratios is within its aim. */
 function isMet({ ours, theirs, aim = Infinity }: Ratio): boolean {
   return spreadOf(ratiosOf(ours.samples, theirs.samples)).median <= aim;

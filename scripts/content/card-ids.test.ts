@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { parseDeck } from '../../quiz/deck.ts';
-import { cardIds } from './card-ids.ts';
+import { cardIds, onlyCards } from './card-ids.ts';
 import { loadCatalog } from './catalog.ts';
 
 it('finds the ids that the parser of decks finds', async () => {
@@ -20,4 +20,23 @@ it('finds an id that does not come first, and one in quotes', () => {
 
 it('takes no line of a prompt for an id', () => {
   expect(cardIds('cards:\n  - id: one\n    prompt: |\n      id: two\n')).toEqual(['one']);
+});
+
+it('leaves of a deck just the cards that are wanted, each on its line', async () => {
+  const { decks } = await loadCatalog(join(import.meta.dirname, '../..'));
+  for (const { slug, file } of decks.slice(0, 3)) {
+    const text = await readFile(file, 'utf8');
+    const whole = parseDeck(text, file, slug).deck;
+    const wanted = new Set(cardIds(text).filter((_, index) => index % 5 === 1));
+    const { deck, problems } = parseDeck(onlyCards(text, wanted), file, slug);
+    expect(problems).toEqual([]);
+    expect(deck).toEqual({ ...whole, cards: whole?.cards.filter(({ id }) => wanted.has(id)) });
+  }
+});
+
+it('leaves a card alone whose list begins at the margin', () => {
+  const card = (id: string) => `- id: ${id}\n  kind: order\n  steps:\n  - one\n  - two\n`;
+  const deck = `title: A\ncards:\n${card('a')}${card('b')}`;
+  const empty = '\n'.repeat(5);
+  expect(onlyCards(deck, new Set(['b']))).toBe(`title: A\ncards:\n${empty}${card('b')}`);
 });
