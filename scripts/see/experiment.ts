@@ -22,7 +22,7 @@ declare module 'vitest' {
 }
 
 /** A number that whoever looks can change. */
-export interface Setting {
+interface Setting {
   readonly says: string;
   readonly usual: number;
   readonly from: number;
@@ -74,10 +74,10 @@ export interface Sweep<S extends Settings> extends Shown<S, [x: number]> {
 }
 
 /** The value of a line at an x. */
-export type Curves = (line: string, x: number) => number;
+type Curves = (line: string, x: number) => number;
 
 /** What must be so with a sound answer. */
-export type Observation<Seen, S extends Settings> = Bound & {
+type Observation<Seen, S extends Settings> = Bound & {
   /** What is measured, so that "at most 3" can follow it. */
   readonly says: string;
   readonly measure: (yours: Seen, without: Seen, setting: Read<S>) => number;
@@ -165,9 +165,10 @@ function register<S extends Settings, X extends readonly unknown[]>(
   { question, asked, unit, settings }: Shown<S, X>,
   draw: (setting: Read<S>, seed: string) => Promise<Drawn>,
 ): void {
+  const sight = inject('sight') ?? { seed: '1', settings: {} };
+  if (sight.only && !sight.only.includes(name)) return;
   // oxlint-disable-next-line vitest/expect-expect, vitest/valid-title -- it leaves a picture, which `verify` judges
   test(name, async ({ task }) => {
-    const sight = inject('sight') ?? { seed: '1', settings: {} };
     const shown = Object.entries<Setting>(settings ?? {}).map(([known, told]) => ({
       name: known,
       ...told,

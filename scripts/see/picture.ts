@@ -19,7 +19,7 @@ export interface Picture {
   readonly events: number;
 }
 
-export interface Axis {
+interface Axis {
   readonly label: string;
 }
 
@@ -42,7 +42,7 @@ export interface Span {
   readonly what: string;
 }
 
-export interface NumberRow {
+interface NumberRow {
   readonly name: string;
   /** One for each panel; null where there is none. */
   readonly values: readonly (number | null)[];
@@ -74,4 +74,6 @@ export interface Sight {
   readonly seed: string;
   /** By name; those of an experiment that are missing have their usual value. */
   readonly settings: Readonly<Record<string, number>>;
+  /** Names of experiments; all if it is left out. */
+  readonly only?: readonly string[];
 }

@@ -81,6 +81,18 @@ describe('a service', () => {
     expect(endings).toEqual(['a ok at 60', 'b ok at 70']);
   });
 
+  it('refuses what its queue has no place for in a stall, too', async () => {
+    const { clock, endings, call } = openService({
+      servers: 1,
+      queue: 1,
+      faults: [{ kind: 'stalled', fromMs: 0, toMs: 50 }],
+    });
+    call('a');
+    call('b');
+    await clock.advanceTo(100);
+    expect(endings).toEqual(['b refused at 0', 'a ok at 60']);
+  });
+
   it('takes the network both ways', async () => {
     const { clock, endings, call } = openService({ networkMs: constant(7) });
     call('a');

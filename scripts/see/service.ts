@@ -4,7 +4,7 @@ import type { EventClock } from './event-clock.ts';
 import { createCounter, createGauge, type Gauge, type Level, type Tally } from './tally.ts';
 
 /** What goes wrong with a service, from `fromMs` up to `toMs`. */
-export type Fault = { readonly fromMs: number; readonly toMs: number } & (
+type Fault = { readonly fromMs: number; readonly toMs: number } & (
   | {
       /** `down`: every call is refused at once. `stalled`: calls are taken in, and nothing is worked on. */
       readonly kind: 'down' | 'stalled';
@@ -37,7 +37,7 @@ export interface ServiceOptions {
   readonly faults?: readonly Fault[];
 }
 
-export interface CallOptions {
+interface CallOptions {
   /** Its abort ends the call for the caller. */
   readonly signal?: AbortSignal | undefined;
   /** What the service calls in turn when its own work is done. Until that ends, it holds its server. */
@@ -141,7 +141,8 @@ class Station {
   take(call: Call): void {
     const { servers = Infinity, queue = Infinity } = this.#options;
     this.calls.count(this.clock.nowMs);
-    const isFull = this.working.now >= servers && this.waiting.now >= queue;
+    const isBusy = this.working.now >= servers || this.#fault('stalled') !== undefined;
+    const isFull = isBusy && this.waiting.now >= queue;
     if (isFull || this.#fault('down')) {
       this.refused.count(this.clock.nowMs);
       call.answer(new ServiceError(this.name, 'refused'));

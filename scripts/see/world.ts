@@ -11,7 +11,7 @@ import {
 import { type Counter, createCounter, createGauge, type Level, type Tally } from './tally.ts';
 
 /** How requests come. */
-export interface Arrivals {
+interface Arrivals {
   /** On average; may change with the milliseconds since the beginning. */
   readonly perSecond: number | ((ms: number) => number);
   /** @default 'random': independent of each other (Poisson). `even`: at even distances. */
@@ -46,7 +46,7 @@ export interface World {
   request(work: (signal: AbortSignal) => PromiseLike<unknown>, options?: RequestOptions): void;
 }
 
-export interface RequestOptions {
+interface RequestOptions {
   /** Requests of a kind are counted together; @default 'all' */
   readonly kind?: string;
   /** After so many milliseconds nobody waits any more, and the request has failed; @default Infinity */
@@ -54,7 +54,7 @@ export interface RequestOptions {
 }
 
 /** How requests fared. */
-export interface RequestRecord {
+interface RequestRecord {
   readonly begun: Tally;
   /** When they ended: with an answer, or without one. */
   readonly answered: Tally;

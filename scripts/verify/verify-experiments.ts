@@ -24,7 +24,9 @@ export interface ExperimentOptions {
 }
 
 /** Someone whose experiment is run, and who they are. */
-interface Guest extends Candidate {
+interface Guest {
+  readonly texts: KataTexts;
+  readonly candidate: Candidate;
   readonly who: 'solution' | 'another way' | { readonly misconception: string };
 }
 
@@ -36,65 +38,85 @@ export async function checkExperiments(
   katas: readonly KataTexts[],
   options: ExperimentOptions,
 ): Promise<Check[]> {
-  const shown = await Promise.all(
-    katas
-      .filter(({ kata }) => kata.hasExperiment)
-      .map(async (texts) => ({
-        texts,
-        text: (await options.read(texts.kata.files.experiment)) ?? '',
-      })),
+  const shown = katas.filter(({ kata }) => kata.hasExperiment);
+  const sound = await lookAt(shown.flatMap(soundGuests), options);
+  const solutions = sound.filter(({ guest }) => guest.who === 'solution');
+  const named = solutions.map(({ guest, pictures }) => wrongGuests(guest.texts, pictures));
+  const wrong = await lookAt(
+    named.flatMap(({ guests }) => guests),
+    options,
   );
-  const guests = shown.map(({ texts, text }) => guestsOf(texts, text));
-  const all = guests.flat();
-  let done = 0;
-  const verdicts = await runAll(all, {
-    root: options.catalog.root,
-    onVerdict(_, { slug }) {
-      done += 1;
-      options.onProgress(done, all.length, slug);
-    },
-  });
-  const verdictOf = new Map(all.map((guest, place) => [guest, verdicts[place]]));
-  const checks = shown.map(async ({ texts: { kata } }, place) => {
-    const seen = (guests[place] ?? []).map((guest) => ({ guest, ...seenIn(verdictOf.get(guest)) }));
-    const file = kata.files.experiment;
-    const [solution] = seen;
-    return [
-      ...seen.flatMap((each) => judge(each, file)),
+  return [
+    ...[...sound, ...wrong].flatMap(judge),
+    ...named.flatMap(({ checks }) => checks),
+    ...solutions.map(({ guest, pictures }) =>
       expectThat(
-        (solution?.pictures ?? []).flatMap(({ observations }) => observations).length >=
-          FEWEST_OBSERVATIONS,
-        file,
+        pictures.flatMap(({ observations }) => observations).length >= FEWEST_OBSERVATIONS,
+        guest.texts.kata.files.experiment,
         `expected ${FEWEST_OBSERVATIONS} observations or more`,
       ),
-      ...(
-        await Promise.all(
-          (solution?.pictures ?? []).map((picture) => checkPicture(kata, picture, options)),
-        )
-      ).flat(),
-    ];
-  });
-  return (await Promise.all(checks)).flat();
+    ),
+    ...(
+      await Promise.all(
+        solutions.flatMap(({ guest, pictures }) =>
+          pictures.map((picture) => checkPicture(guest.texts.kata, picture, options)),
+        ),
+      )
+    ).flat(),
+  ];
 }
 
-/** The misconceptions of which an experiment speaks stand in it by their titles. */
-function guestsOf({ kata, solution, anotherWay, walkthrough }: KataTexts, text: string): Guest[] {
-  if (solution === undefined) return [];
-  const { slug, files } = kata;
-  const { misconceptions } = parseMisconceptions(walkthrough ?? '', files.walkthrough);
-  const named = misconceptions.filter(({ title }) => text.includes(title));
-  return [
-    { slug, code: solution, sight: SIGHT, who: 'solution' },
-    ...(anotherWay === undefined
-      ? []
-      : [{ slug, code: anotherWay, sight: SIGHT, who: 'another way' } as const]),
-    ...named.map((misconception) => ({
-      slug,
-      code: applyMisconception(solution, misconception),
-      sight: SIGHT,
-      who: { misconception: misconception.title },
-    })),
-  ];
+function soundGuests(texts: KataTexts): Guest[] {
+  const { kata, solution, anotherWay } = texts;
+  const guest = (code: string | undefined, who: 'solution' | 'another way') =>
+    code === undefined ? [] : [{ texts, candidate: { slug: kata.slug, code, sight: SIGHT }, who }];
+  return [...guest(solution, 'solution'), ...guest(anotherWay, 'another way')];
+}
+
+/** The misconceptions that observations name, each in the experiments that do. */
+function wrongGuests(texts: KataTexts, pictures: readonly Picture[]) {
+  const { kata, solution = '', walkthrough = '' } = texts;
+  const { misconceptions } = parseMisconceptions(walkthrough, kata.files.walkthrough);
+  const experimentsOf = new Map<string, Set<string>>();
+  for (const { name, observations } of pictures) {
+    for (const title of observations.flatMap(({ breaks }) => breaks)) {
+      experimentsOf.set(title, (experimentsOf.get(title) ?? new Set()).add(name));
+    }
+  }
+  const guests: Guest[] = [];
+  const checks: Check[] = [];
+  for (const [title, only] of experimentsOf) {
+    const misconception = misconceptions.find((each) => each.title === title);
+    const file = kata.files.experiment;
+    checks.push(expectThat(!!misconception, file, `there is no misconception "${title}"`));
+    if (!misconception) continue;
+    guests.push({
+      texts,
+      candidate: {
+        slug: kata.slug,
+        code: applyMisconception(solution, misconception),
+        sight: { ...SIGHT, only: [...only] },
+      },
+      who: { misconception: title },
+    });
+  }
+  return { guests, checks };
+}
+
+async function lookAt(
+  guests: readonly Guest[],
+  { catalog: { root }, onProgress }: ExperimentOptions,
+): Promise<(Seen & { guest: Guest })[]> {
+  let done = 0;
+  const candidates = guests.map(({ candidate }) => candidate);
+  const verdicts = await runAll(candidates, {
+    root,
+    onVerdict(_, { slug }) {
+      done += 1;
+      onProgress(done, guests.length, slug);
+    },
+  });
+  return guests.map((guest, place) => ({ guest, ...seenIn(verdicts[place]) }));
 }
 
 interface Seen {
@@ -111,29 +133,24 @@ function seenIn(verdict: Verdict | undefined): Seen {
   };
 }
 
-function judge({ guest, pictures, trouble }: Seen & { guest: Guest }, file: string): Check[] {
-  const { who } = guest;
-  const observations = pictures.flatMap((picture) =>
-    picture.observations.map((observed) => ({ picture, observed })),
-  );
+function judge({ guest, pictures, trouble }: Seen & { guest: Guest }): Check[] {
+  const { who, texts } = guest;
+  const file = texts.kata.files.experiment;
+  const observations = pictures.flatMap((picture) => picture.observations);
   if (typeof who !== 'string') {
-    const broken = observations.filter(({ observed }) =>
-      observed.breaks.includes(who.misconception),
-    );
-    return [
-      expectThat(broken.length > 0, file, `no observation breaks with "${who.misconception}"`),
-      ...broken.map(({ observed }) =>
+    return observations
+      .filter(({ breaks }) => breaks.includes(who.misconception))
+      .map((observed) =>
         expectThat(
           !observed.holds,
           file,
           `"${observed.says}" holds with "${who.misconception}" as well: ${valueOf(observed)}`,
         ),
-      ),
-    ];
+      );
   }
   return [
     expectThat(trouble.length === 0, file, `the ${who} cannot be looked at: ${trouble.join(' ')}`),
-    ...observations.flatMap(({ observed }) => [
+    ...observations.flatMap((observed) => [
       expectThat(
         observed.holds,
         file,

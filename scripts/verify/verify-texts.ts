@@ -63,7 +63,10 @@ export function checkFinished(text: string, file: string): Check {
 /** Of a lesson: it can be read in the minutes that it promises. Code, pictures and sources are not counted. */
 export function checkMinutes(text: string, { file, minutes }: Lesson): Check {
   const { body } = readFrontmatter(text, file);
-  const prose = proseOf(cutSection(body, 'Sources').rest).replaceAll(/\]\([^)]*\)/g, ']');
+  const prose = proseOf(cutSection(body, 'Sources').rest)
+    // What a picture says to those who do not see it, and where a link leads.
+    .replaceAll(/!\[[^\]]*\]\([^)]*\)/g, '')
+    .replaceAll(/\]\([^)]*\)/g, ']');
   const words = prose.split(/\s+/).filter((word) => /\w/.test(word)).length;
   const needed = Math.round(words / WORDS_A_MINUTE);
   return expectThat(
