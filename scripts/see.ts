@@ -9,7 +9,7 @@ import type { Seen } from './see/look.ts';
 
 export const seeCommand: Command = {
   name: 'see',
-  summary: 'watch your own code in an outage, beside the code without it',
+  summary: 'watch your own code in a simulated outage',
   help: `Usage: npm run see [-- slug [experiment] [setting=number …]] [options]
 
 Puts your answer to a kata into a small simulated system under load, breaks

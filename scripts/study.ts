@@ -40,7 +40,7 @@ async function overview(): Promise<string> {
     '',
     'Words and flags stand after two dashes: npm run kata -- circuit-breaker --once',
     'Every command explains itself: npm run kata -- --help',
-    'For contributors: npm test, npm run check, fix, mutants, peers, bench, durability, fuzz',
+    'For contributors: npm test, npm run check, fix; README.md lists what measures',
   ].join('\n');
 }
 

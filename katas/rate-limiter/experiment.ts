@@ -33,7 +33,7 @@ experiment('loop', {
   },
   faults: () => [{ ...LOOP, what: 'the loop' }],
   without: {
-    title: 'one counter for all, each minute',
+    title: 'one counter for all',
     play: (world, setting) => play(world, setting('hare'), oneCounter(world)),
   },
   yours: {
@@ -46,11 +46,11 @@ experiment('loop', {
       run.requests('others').answered.perSecond(fromMs, toMs) * LIST,
   },
   numbers: {
-    'lists of the others served during the loop (%)': othersServed,
-    'p99 of these (ms)': (run) =>
+    'lists of the others lost': (run) => run.requests('others').failed.total,
+    'p99 of those served (ms)': (run) =>
       percentile(run.requests('others').latenciesMs(LOOP.fromMs, LOOP.toMs), 0.99),
-    'addresses a second for Hare during the loop': hareServed,
-    'longest queue at the geocoder (lists)': (run) => run.service('geocoder').waiting.highest(),
+    'Hare in its loop (a second)': hareServed,
+    'longest queue (lists)': (run) => run.service('geocoder').waiting.highest(),
   },
   observations: [
     {

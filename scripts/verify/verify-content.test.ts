@@ -211,7 +211,7 @@ const cases: [what: string, spoil: () => Promise<void>, expected: unknown[]][] =
       await write('katas/.DS_Store');
     },
     [
-      `lessons/quota.md does not belong here: lessons/ holds NN-slug.md, nothing else; ${SLUG_RULE}`,
+      `lessons/quota.md does not belong here: lessons/ holds NN-slug.md, and pictures/ of the experiments; ${SLUG_RULE}`,
       `katas/Two_Words does not belong here: katas/ holds a folder per kata, named by its slug; ${SLUG_RULE}`,
       `katas/utils.ts does not belong here: katas/ holds a folder per kata, named by its slug; ${SLUG_RULE}`,
       `quiz/decks/quota.yml does not belong here: quiz/decks/ holds slug.yaml, nothing else; ${SLUG_RULE}`,
