@@ -16,7 +16,7 @@ export const verifyCommand: Command = {
 Checks the content of the kit, or of one topic, and says of each problem where
 it is and what to do. A kata that you are working on is no problem: its
 stub is checked instead. With a slug each wrong design is run twice, and both
-runs must agree.
+runs must agree; and experiments are tried on wrong designs as well.
 
   --fix       write stubs that are out of date, after a copy of what is there
   --pristine  an answer in progress is a problem, too

@@ -54,6 +54,7 @@ export async function verifyKit(
     catalog,
     read,
     fix: options.fix,
+    isThorough: topic.runsEach > 1,
     onProgress: (done, of, slug) => options.onProgress(`${done} of ${of} experiments · ${slug}`),
   });
   return {
