@@ -4,8 +4,8 @@ import { seeded } from '../../quiz/random.ts';
 import type { Entry, Grade } from '../../quiz/entry.ts';
 import { cardId, type KitSize, topicSlug } from './big-kit.ts';
 
-const FIRST = Date.parse('2016-12-01T08:00:00Z');
-/** From one entry to the next: so that a million of them fill ten years. */
+const FIRST = Date.parse('2016-01-01T08:00:00Z');
+/** From one entry to the next: so that a million of them fill ten years, and none lies ahead: of those nothing is kept. */
 const STEP_MS = (10 * 365 * 86_400_000) / 1_000_000;
 const SHARE_HELD = 0.87;
 const SHARE_UNDONE = 0.01;
