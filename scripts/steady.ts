@@ -1,9 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { KitError } from '../quiz/problem.ts';
 import { aligned } from './columns.ts';
 import { type Kata, loadCatalog } from './content/catalog.ts';
 import { applyMisconception, parseMisconceptions } from './content/misconceptions.ts';
 import { chosenKatas } from './measure/chosen-katas.ts';
+import { countFrom } from './measure/count-from.ts';
 import { copyKata, type KataCopy } from './measure/kata-copy.ts';
 import { runTool } from './measure/tool.ts';
 import { runShuffled, withOtherSeeds } from './proof/steadiness.ts';
@@ -17,21 +17,22 @@ const RUNS_A_ROUND = 20;
 const OTHER_SEED = 1_000;
 
 await runTool({
-  help: `Usage: npm run steady [-- slug runs=200]
+  help: `Usage: npm run steady [-- slug] [--runs N]
 
 Runs the spec of each kata (or of one) many times on its solution, with its
 tests in random order, on all cores at once, every other time with other seeds
 for its properties: nothing may fail. Then puts every misconception under the
 spec with other seeds: each must be caught still.
 
-Ends with 1 when a run has failed or a misconception passed. 200 runs of all
-katas take about half an hour.`,
-  async run({ root, words }, signal) {
-    const runs = readRuns(words.find((word) => word.startsWith('runs=')));
-    const slugs = words.filter((word) => !word.startsWith('runs='));
+  --runs N  how many runs of each, 200 if not given: about half an hour for all
+
+Ends with 1 when a run has failed or a misconception passed.`,
+  options: { runs: { type: 'string' } },
+  async run({ root, words, flags }, signal) {
+    const runs = countFrom('--runs', flags['runs'], 200);
     const rows = [['kata', 'runs', 'failed', 'misconceptions', 'not caught']];
     const troubles: string[] = [];
-    for (const kata of chosenKatas(await loadCatalog(root), slugs)) {
+    for (const kata of chosenKatas(await loadCatalog(root), words)) {
       console.error(`${kata.slug} …`);
       const copy = await copyKata(root, kata.slug);
       try {
@@ -54,13 +55,6 @@ katas take about half an hour.`,
     return troubles.length === 0 ? 0 : 1;
   },
 });
-
-function readRuns(word: string | undefined): number {
-  if (word === undefined) return 200;
-  const runs = Number(word.slice('runs='.length));
-  if (Number.isInteger(runs) && runs > 0) return runs;
-  throw new KitError(`Expected a whole number above 0 in ${word}.`, { exitCode: 2 });
-}
 
 async function runMany(copy: KataCopy, runs: number, signal: AbortSignal) {
   const failures: string[] = [];

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { killTree } from '../runner/process-tree.ts';
+import { endWith, killTree } from '../runner/process-tree.ts';
 
 export interface ChildOptions {
   readonly cwd: string;
@@ -38,9 +38,7 @@ export function startNode(args: readonly string[], options: ChildOptions): Child
     detached: process.platform !== 'win32',
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const stop = () => endNode(child);
-  signal.addEventListener('abort', stop);
-  child.once('close', () => signal.removeEventListener('abort', stop));
+  endWith(child, signal);
   return child;
 }
 

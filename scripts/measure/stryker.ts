@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { KitError } from '../../quiz/problem.ts';
 import type { KataCopy } from './kata-copy.ts';
 import { type Mutant, parseMutationReport } from './mutation-report.ts';
-import { killTree } from '../runner/process-tree.ts';
+import { endWith } from '../runner/process-tree.ts';
 import { regionsOf } from '../content/stub.ts';
 
 const RUNNERS = 2;
@@ -59,9 +59,7 @@ async function runStryker({ root }: KataCopy, config: string, signal: AbortSigna
       stdio: ['ignore', process.stderr.fd, process.stderr.fd],
     },
   );
-  const stop = () => child.pid !== undefined && killTree(child.pid);
-  signal.addEventListener('abort', stop);
+  endWith(child, signal);
   await once(child, 'close');
-  signal.removeEventListener('abort', stop);
   signal.throwIfAborted();
 }

@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { KitPaths } from '../paths.ts';
-import { killTree } from '../runner/process-tree.ts';
+import { endWith } from '../runner/process-tree.ts';
 
 /** What one run of a command of the kit took. */
 export interface Run {
@@ -31,15 +31,13 @@ export async function measuredRun(
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
     detached: process.platform !== 'win32',
   });
-  const stop = () => child.pid !== undefined && killTree(child.pid);
-  signal.addEventListener('abort', stop);
+  endWith(child, signal);
   const textOf = (stream: unknown) => (stream instanceof Readable ? text(stream) : '');
   const [report, errors] = await Promise.all([
     textOf(child.stdio[3]),
     textOf(child.stderr),
     once(child, 'close'),
   ]);
-  signal.removeEventListener('abort', stop);
   signal.throwIfAborted();
   if (child.exitCode !== 0)
     throw new Error(`${words.join(' ')} ended with ${child.exitCode}.\n${errors}`);

@@ -1,11 +1,10 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { startNode } from '../bench/child.ts';
 import type { KataCopy } from '../measure/kata-copy.ts';
-import { killTree } from '../runner/process-tree.ts';
 
 /** The spec with every seed of its properties moved on by `by`: other examples, the same rules. */
 export function withOtherSeeds(spec: string, by: number): string {
@@ -78,20 +77,18 @@ const reportSchema = z.object({
   ),
 });
 
+/** How it ends says nothing: the report does. */
 async function runVitest(
   copy: KataCopy,
   args: readonly string[],
   signal: AbortSignal,
 ): Promise<void> {
   const vitest = fileURLToPath(new URL('vitest.mjs', import.meta.resolve('vitest/package.json')));
-  const child = spawn(process.execPath, [vitest, 'run', '--testTimeout=60000', ...args], {
+  const child = startNode([vitest, 'run', '--testTimeout=60000', ...args], {
     cwd: copy.root,
-    detached: process.platform !== 'win32',
-    stdio: 'ignore',
+    signal,
   });
-  const stop = () => child.pid !== undefined && killTree(child.pid);
-  signal.addEventListener('abort', stop);
+  for (const stream of [child.stdout, child.stderr]) stream?.resume();
   await once(child, 'close');
-  signal.removeEventListener('abort', stop);
   signal.throwIfAborted();
 }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { killTree } from '../runner/process-tree.ts';
+import { endWith } from '../runner/process-tree.ts';
 
 /** A command line, and where and as whom it is run. */
 export interface Step {
@@ -35,14 +35,11 @@ export async function runStep(
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => (output += text));
   }
-  const stop = () => child.pid !== undefined && killTree(child.pid);
-  signal.addEventListener('abort', stop);
+  endWith(child, signal);
   try {
     await once(child, 'close');
   } catch (error) {
     output += String(error);
-  } finally {
-    signal.removeEventListener('abort', stop);
   }
   signal.throwIfAborted();
   return { isFine: child.exitCode === 0, output };
