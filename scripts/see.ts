@@ -4,7 +4,7 @@ import { KitError } from '../quiz/problem.ts';
 import type { Command, Invocation } from './command.ts';
 import type { Catalog, Kata } from './content/catalog.ts';
 import { readTimeout } from './read-timeout.ts';
-import type { Picture, Sight } from './see/picture.ts';
+import { type Picture, type Sight, USUAL_SIGHT } from './see/picture.ts';
 import type { Seen } from './see/look.ts';
 
 export const seeCommand: Command = {
@@ -107,7 +107,12 @@ async function readWanted(
   const settings = Object.fromEntries(
     details.filter((word) => word.includes('=')).map(readSetting),
   );
-  return { kata, experiment: names[0], settings, seed: typeof seed === 'string' ? seed : '1' };
+  return {
+    kata,
+    experiment: names[0],
+    settings,
+    seed: typeof seed === 'string' ? seed : USUAL_SIGHT.seed,
+  };
 }
 
 function readSetting(word: string): [string, number] {

@@ -18,7 +18,8 @@ it is and what to do. A kata that you are working on is no problem: its
 stub is checked instead. With a slug each wrong design is run twice, and both
 runs must agree; and experiments are tried on wrong designs as well.
 
-  --fix       write stubs that are out of date, after a copy of what is there
+  --fix       write stubs that are out of date, after a copy of what is there,
+              and the pictures of experiments
   --pristine  an answer in progress is a problem, too
 
 Exit code: 0 when there are no problems, 1 otherwise.`,

@@ -4,6 +4,7 @@ import {
   type Run,
   ServiceError,
   uniform,
+  within,
   type World,
 } from '../../scripts/see/experiment.ts';
 import { CircuitOpenError, createCircuitBreaker } from './circuit-breaker.ts';
@@ -125,7 +126,13 @@ function play(world: World, timeoutMs: number, guard: Guard): void {
       { fromMs: 0, toMs: world.lastsMs, kind: 'failing', share: 0.01 },
     ],
   });
-  const pay = () => within(timeoutMs, (signal) => payment.call({ signal }));
+  // The shop waits no longer; the payment service does not hear of it, and works on.
+  const pay = () =>
+    within(
+      timeoutMs,
+      (signal) => payment.call({ signal }),
+      () => new TimeoutError(),
+    );
   const decline = async () => {
     await pay();
     throw new CardDeclinedError();
@@ -143,15 +150,4 @@ function play(world: World, timeoutMs: number, guard: Guard): void {
   });
   // Somebody tries out stolen cards.
   for (let card = 0; card < 60; card += 1) world.at(3_000 + card / 2, () => checkout(decline));
-}
-
-/** The shop waits no longer; the payment service does not hear of it, and works on. */
-async function within(ms: number, call: (signal: AbortSignal) => Promise<void>): Promise<void> {
-  const leaving = new AbortController();
-  const timer = setTimeout(() => leaving.abort(new TimeoutError()), ms);
-  try {
-    await call(leaving.signal);
-  } finally {
-    clearTimeout(timer);
-  }
 }

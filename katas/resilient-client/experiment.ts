@@ -1,10 +1,12 @@
 import {
   constant,
   experiment,
+  pause,
   percentile,
   type Run,
   ServiceError,
   uniform,
+  within,
   type World,
 } from '../../scripts/see/experiment.ts';
 import { createClient } from './resilient-client.ts';
@@ -178,7 +180,9 @@ function asOnThatSunday(world: World): Ask {
   const bulkhead = world.service('permits', { servers: permits, queue, workMs: constant(0) });
   return async (task, fallback) => {
     try {
-      await bulkhead.call({ next: () => within(DEADLINE_MS, (signal) => repeated(task, signal)) });
+      await bulkhead.call({
+        next: () => within(DEADLINE_MS, (signal) => repeated(task, signal), tooLate),
+      });
     } catch {
       fallback();
     }
@@ -199,18 +203,6 @@ async function repeated(
   }
 }
 
-async function within(ms: number, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
-  const late = new AbortController();
-  const timer = setTimeout(() => late.abort(new Error('too late')), ms);
-  try {
-    await work(late.signal);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
+function tooLate(): Error {
+  return new Error('too late');
 }

@@ -6,6 +6,7 @@ import {
   ServiceError,
   sweep,
   uniform,
+  within,
   type World,
 } from '../../scripts/see/experiment.ts';
 import { createRetryBudget, type RetryBudget } from './retry-budget.ts';
@@ -239,14 +240,12 @@ function callScores(
     if (isStalled) await world.wait(stallEndsMs - world.nowMs);
     if (chance() < failing) throw new ServiceError('scores', 'failed');
   };
-  return async () => {
+  return () => {
     const leavesMs = world.nowMs + TIMEOUT_MS;
-    const leaving = new AbortController();
-    const timer = setTimeout(() => leaving.abort(new Error('no answer within 1 s')), TIMEOUT_MS);
-    try {
-      await service.call({ signal: leaving.signal, next: () => work(leavesMs) });
-    } finally {
-      clearTimeout(timer);
-    }
+    return within(
+      TIMEOUT_MS,
+      (signal) => service.call({ signal, next: () => work(leavesMs) }),
+      () => new Error('no answer within 1 s'),
+    );
   };
 }

@@ -2,6 +2,7 @@ import {
   constant,
   experiment,
   normal,
+  pause,
   percentile,
   type Run,
   ServiceError,
@@ -133,12 +134,6 @@ function withoutJitter({ baseMs, capMs }: { baseMs: number; capMs: number }): Ca
       }
     }
   };
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
 }
 
 sweep('contention', {

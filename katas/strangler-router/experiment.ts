@@ -1,4 +1,4 @@
-import { experiment, type Run, uniform, type World } from '../../scripts/see/experiment.ts';
+import { experiment, type Run, uniform, within, type World } from '../../scripts/see/experiment.ts';
 import {
   type Backend,
   createStranglerRouter,
@@ -167,14 +167,8 @@ function playOrders(world: World, route: (monolith: Backend, service: Backend) =
   });
 }
 
-async function withTimeout(call: (signal: AbortSignal) => Promise<void>): Promise<void> {
-  const patience = new AbortController();
-  const timer = setTimeout(() => patience.abort(new Error('no answer in time')), TIMEOUT_MS);
-  try {
-    await call(patience.signal);
-  } finally {
-    clearTimeout(timer);
-  }
+function withTimeout(call: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  return within(TIMEOUT_MS, call, () => new Error('no answer in time'));
 }
 
 const HANGS = { fromMs: 4_000, toMs: 8_000 };

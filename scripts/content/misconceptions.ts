@@ -100,6 +100,16 @@ function hunksOf(diff: string): Hunk[] {
   return parts.filter((part, index) => index > 0 || part.length > 0).map(parseHunk);
 }
 
+/** As `applyMisconception`; undefined when it does not fit. */
+export function applyWhereItFits(code: string, misconception: Misconception): string | undefined {
+  try {
+    return applyMisconception(code, misconception);
+  } catch (error) {
+    if (error instanceof KitError) return undefined;
+    throw error;
+  }
+}
+
 function parseHunk(lines: readonly string[]): Hunk {
   const wrong = lines.find((line) => line !== '' && !' +-'.includes(line.charAt(0)));
   if (wrong !== undefined) {

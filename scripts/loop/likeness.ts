@@ -1,4 +1,4 @@
-import { levelsOf, levelsPassed, type TestResult } from '../runner/verdict.ts';
+import { levelsOf, levelsPassed, type TestResult, type Verdict } from '../runner/verdict.ts';
 
 /** A misconception and what the spec says of it. */
 export interface WrongDesign {
@@ -10,6 +10,13 @@ export interface WrongDesign {
 
 export function testKey(test: Pick<TestResult, 'level' | 'name'>): string {
   return `${test.level} > ${test.name}`;
+}
+
+/** The tests that failed, as `testKey` names them; none when the spec did not run to its end. */
+export function failuresIn(verdict: Verdict): string[] {
+  return verdict.kind === 'tested'
+    ? verdict.tests.filter((test) => test.state === 'failed').map(testKey)
+    : [];
 }
 
 /**

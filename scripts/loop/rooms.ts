@@ -10,6 +10,7 @@ import { kataToGoOnWith } from '../readiness.ts';
 import type { Terminal } from './screen.ts';
 import { showLesson, showText } from '../reader/show-lesson.ts';
 import { harmless, wrap } from './text-block.ts';
+import { USUAL_SIGHT } from '../see/picture.ts';
 import { solutionPage } from './solution-page.ts';
 import type { Rooms } from './watch.ts';
 
@@ -48,7 +49,7 @@ export function createRooms(tools: RoomsTools): Rooms {
         import('../see/look.ts'),
         import('../see/page.ts'),
       ]);
-      const { pictures, trouble } = await look({ slug }, { seed: '1', settings: {} }, runner);
+      const { pictures, trouble } = await look({ slug }, USUAL_SIGHT, runner);
       const render = async (columns: number) => ({
         lines: [
           ...trouble.flatMap((sentence) => [...wrap(harmless(sentence), columns), '']),

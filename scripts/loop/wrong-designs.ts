@@ -3,9 +3,9 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { KitError } from '../../quiz/problem.ts';
 import type { Kata } from '../content/catalog.ts';
-import { testKey, type WrongDesign } from './likeness.ts';
+import { failuresIn, type WrongDesign } from './likeness.ts';
 import {
-  applyMisconception,
+  applyWhereItFits,
   type Misconception,
   parseMisconceptions,
 } from '../content/misconceptions.ts';
@@ -96,21 +96,10 @@ async function failsOf(
   { slug, solution }: Gallery,
   runner: SpecRunner,
 ): Promise<string[]> {
-  const code = applied(misconception, solution);
+  const code = applyWhereItFits(solution, misconception);
   if (code === undefined) return [];
   const verdict = await runner.run({ slug, code });
-  return verdict.kind === 'tested'
-    ? verdict.tests.filter((test) => test.state === 'failed').map(testKey)
-    : [];
-}
-
-function applied(misconception: Misconception, solution: string): string | undefined {
-  try {
-    return applyMisconception(solution, misconception);
-  } catch (error) {
-    if (error instanceof KitError) return undefined;
-    throw error;
-  }
+  return failuresIn(verdict);
 }
 
 /** A cache: where it cannot be written, the spec is asked again next time. */

@@ -1,7 +1,10 @@
 import { type Random, shuffle } from '../../quiz/random.ts';
-import { KitError } from '../../quiz/problem.ts';
-import { applyMisconception, type Misconception } from '../content/misconceptions.ts';
-import { likeness, testKey, type WrongDesign } from '../loop/likeness.ts';
+import {
+  applyMisconception,
+  applyWhereItFits,
+  type Misconception,
+} from '../content/misconceptions.ts';
+import { failuresIn, likeness, type WrongDesign } from '../loop/likeness.ts';
 import { isSolved, type Verdict } from '../runner/verdict.ts';
 
 /** A wrong answer, and the misconceptions of which it is made; none of a slip that the kit does not know. */
@@ -36,8 +39,7 @@ export function designsOf(
 ): WrongDesign[] {
   return misconceptions.map(({ title, why }, place) => {
     const verdict = verdicts[place];
-    const tests = verdict?.kind === 'tested' ? verdict.tests : [];
-    return { title, why, fails: tests.filter(({ state }) => state === 'failed').map(testKey) };
+    return { title, why, fails: verdict ? failuresIn(verdict) : [] };
   });
 }
 
@@ -62,19 +64,10 @@ export function pairs(
   const found: WrongAnswer[] = [];
   for (const [one, other] of shuffle(all, random)) {
     if (found.length === most) break;
-    const code = applied(applyMisconception(solution, one), other);
+    const code = applyWhereItFits(applyMisconception(solution, one), other);
     if (code !== undefined) found.push({ code, titles: [one.title, other.title] });
   }
   return found;
-}
-
-function applied(code: string, misconception: Misconception): string | undefined {
-  try {
-    return applyMisconception(code, misconception);
-  } catch (error) {
-    if (error instanceof KitError) return undefined;
-    throw error;
-  }
 }
 
 /** What a hand does wrong without any idea behind it: one sign for another. */

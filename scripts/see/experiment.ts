@@ -4,10 +4,18 @@
  */
 import { inject, test } from 'vitest';
 import { seeded } from '../../quiz/random.ts';
-import type { Bound, Line, Observed, Picture, Sight } from './picture.ts';
+import {
+  type Bound,
+  type Line,
+  type Observed,
+  type Picture,
+  type Sight,
+  USUAL_SIGHT,
+} from './picture.ts';
 import { clock } from './platform-time.ts';
 import { createWorld, type Run, type World } from './world.ts';
 
+export * from './callers.ts';
 export * from './draws.ts';
 export { ServiceError } from './service.ts';
 export { percentile, type Run, type World } from './world.ts';
@@ -165,7 +173,7 @@ function register<S extends Settings, X extends readonly unknown[]>(
   { question, asked, unit, settings }: Shown<S, X>,
   draw: (setting: Read<S>, seed: string) => Promise<Drawn>,
 ): void {
-  const sight = inject('sight') ?? { seed: '1', settings: {} };
+  const sight = inject('sight') ?? USUAL_SIGHT;
   if (sight.only && !sight.only.includes(name)) return;
   // oxlint-disable-next-line vitest/expect-expect, vitest/valid-title -- it leaves a picture, which `verify` judges
   test(name, async ({ task }) => {

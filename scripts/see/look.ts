@@ -1,5 +1,6 @@
 import type { Candidate } from '../runner/spec-notes.ts';
 import type { SpecRunner } from '../runner/spec-runner.ts';
+import type { Verdict } from '../runner/verdict.ts';
 import type { Picture, Sight } from './picture.ts';
 
 /** What the experiments of a kata have shown, or why there is nothing to see. */
@@ -15,7 +16,11 @@ export async function look(
   sight: Sight,
   runner: SpecRunner,
 ): Promise<Seen> {
-  const verdict = await runner.run({ ...candidate, sight });
+  return seenIn(await runner.run({ ...candidate, sight }));
+}
+
+/** What a run of experiments has left. */
+export function seenIn(verdict: Verdict): Seen {
   if (verdict.kind === 'broken') return { pictures: [], trouble: [verdict.message] };
   return {
     pictures: verdict.tests.flatMap(({ picture }) => picture ?? []),

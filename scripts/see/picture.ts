@@ -77,3 +77,6 @@ export interface Sight {
   /** Names of experiments; all if it is left out. */
   readonly only?: readonly string[];
 }
+
+/** When nothing was chosen. */
+export const USUAL_SIGHT: Sight = { seed: '1', settings: {} };

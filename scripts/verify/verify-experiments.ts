@@ -6,14 +6,13 @@ import { applyMisconception, parseMisconceptions } from '../content/misconceptio
 import type { Read } from '../content/text-reader.ts';
 import { runAll } from '../runner/spec-lanes.ts';
 import type { Candidate } from '../runner/spec-notes.ts';
-import type { Verdict } from '../runner/verdict.ts';
-import type { Observed, Picture } from '../see/picture.ts';
+import { type Seen, seenIn } from '../see/look.ts';
+import { type Observed, type Picture, USUAL_SIGHT } from '../see/picture.ts';
 import { svgOf } from '../see/svg.ts';
 import { type Check, expectThat } from './checks.ts';
 import type { KataTexts } from './verify-katas.ts';
 
 const FEWEST_OBSERVATIONS = 3;
-const SIGHT = { seed: '1', settings: {} };
 
 export interface ExperimentOptions {
   readonly catalog: Catalog;
@@ -69,7 +68,9 @@ export async function checkExperiments(
 function soundGuests(texts: KataTexts): Guest[] {
   const { kata, solution, anotherWay } = texts;
   const guest = (code: string | undefined, who: 'solution' | 'another way') =>
-    code === undefined ? [] : [{ texts, candidate: { slug: kata.slug, code, sight: SIGHT }, who }];
+    code === undefined
+      ? []
+      : [{ texts, candidate: { slug: kata.slug, code, sight: USUAL_SIGHT }, who }];
   return [...guest(solution, 'solution'), ...guest(anotherWay, 'another way')];
 }
 
@@ -95,7 +96,7 @@ function wrongGuests(texts: KataTexts, pictures: readonly Picture[]) {
       candidate: {
         slug: kata.slug,
         code: applyMisconception(solution, misconception),
-        sight: { ...SIGHT, only: [...only] },
+        sight: { ...USUAL_SIGHT, only: [...only] },
       },
       who: { misconception: title },
     });
@@ -116,21 +117,10 @@ async function lookAt(
       onProgress(done, guests.length, slug);
     },
   });
-  return guests.map((guest, place) => ({ guest, ...seenIn(verdicts[place]) }));
-}
-
-interface Seen {
-  readonly pictures: readonly Picture[];
-  readonly trouble: readonly string[];
-}
-
-function seenIn(verdict: Verdict | undefined): Seen {
-  if (verdict?.kind !== 'tested')
-    return { pictures: [], trouble: [verdict?.message ?? 'It did not run.'] };
-  return {
-    pictures: verdict.tests.flatMap(({ picture }) => picture ?? []),
-    trouble: verdict.tests.flatMap(({ message }) => message ?? []),
-  };
+  return guests.flatMap((guest, place) => {
+    const verdict = verdicts[place];
+    return verdict ? [{ guest, ...seenIn(verdict) }] : [];
+  });
 }
 
 function judge({ guest, pictures, trouble }: Seen & { guest: Guest }): Check[] {
