@@ -76,6 +76,18 @@ describe('npm run see', () => {
     expect(text).toContain('It never came to an end.');
   });
 
+  it('says what is wrong with a setting of what could not be drawn, and draws the other', async () => {
+    const trouble = ['load is from 10 to 140, not 500.'];
+    const { code, text } = await seeing(
+      ['retry', 'load=500'],
+      {},
+      { pictures: pictures.slice(1), trouble },
+    );
+    expect(code).toBe(1);
+    expect(text).toMatch(/^load is from 10 to 140, not 500\./);
+    expect(text).toContain('Why four times as many?');
+  });
+
   it.each([
     [['retri'], 'There is no kata "retri". The nearest is retry.'],
     [['retry', 'strom'], 'There is no experiment strom. The nearest is storm.'],

@@ -24,7 +24,7 @@ to see. An answer that is not finished may be looked at as well.
   --timeout SECONDS  how long your code may take, 10 if not given
 
 Some experiments have settings, which stand below their picture:
-npm run see -- load-shedder load=700`,
+npm run see -- retry-budget load=40 stall=8`,
   options: {
     solution: { type: 'boolean' },
     seed: { type: 'string' },
@@ -71,11 +71,11 @@ export async function see(
       : { slug: exact };
   const timeoutMs = readTimeout(flags['timeout']);
   const seen = await lookAt(candidate, wanted, { root, timeoutMs });
-  const picture = await chosen(seen.pictures, wanted);
+  const picture = await chosen(seen, wanted);
   if (flags['json'] === true) {
     print(JSON.stringify(seen, undefined, 2));
   } else {
-    for (const sentence of seen.trouble) print(`${sentence}\n`);
+    for (const sentence of seen.trouble) print(await paragraph(sentence));
     if (picture) print(await describe(picture, seen, wanted));
   }
   if (picture && typeof flags['svg'] === 'string') await writeSvg(picture, flags['svg']);
@@ -139,7 +139,7 @@ async function inGuardedProcess(
 
 /** Undefined when none could be drawn. */
 async function chosen(
-  pictures: readonly Picture[],
+  { pictures, trouble }: Seen,
   { experiment, settings }: Wanted,
 ): Promise<Picture | undefined> {
   const { notFound } = await import('./args.ts');
@@ -150,6 +150,8 @@ async function chosen(
     const names = pictures.map(({ name }) => name);
     throw new KitError(await notFound('experiment', experiment ?? '', names), { exitCode: 2 });
   }
+  // What could not be drawn may be the one that has them: then that is what is said.
+  if (trouble.length > 0) return picture;
   const known = picture.settings.map(({ name }) => name);
   for (const name of Object.keys(settings)) {
     if (known.includes(name)) continue;
@@ -160,6 +162,12 @@ async function chosen(
     throw new KitError(message, { exitCode: 2 });
   }
   return picture;
+}
+
+async function paragraph(sentence: string): Promise<string> {
+  const { harmless, wrap } = await import('./loop/text-block.ts');
+  const { columns } = await import('./terminal.ts');
+  return [...wrap(harmless(sentence), columns()), ''].join('\n');
 }
 
 async function describe(picture: Picture, { pictures }: Seen, { kata }: Wanted): Promise<string> {

@@ -49,6 +49,7 @@ export function createRooms(tools: RoomsTools): Rooms {
         import('../see/look.ts'),
         import('../see/page.ts'),
       ]);
+      terminal.output.write('Your code is on its way through the outage…\n');
       const { pictures, trouble } = await look({ slug }, USUAL_SIGHT, runner);
       const render = async (columns: number) => ({
         lines: [

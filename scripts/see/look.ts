@@ -24,6 +24,8 @@ export function seenIn(verdict: Verdict): Seen {
   if (verdict.kind === 'broken') return { pictures: [], trouble: [verdict.message] };
   return {
     pictures: verdict.tests.flatMap(({ picture }) => picture ?? []),
-    trouble: verdict.tests.flatMap(({ message }) => message ?? []),
+    trouble: verdict.tests.flatMap(({ name, message }) =>
+      message === undefined ? [] : `Nothing could be drawn of "${name}". What came up: ${message}`,
+    ),
   };
 }

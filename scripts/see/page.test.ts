@@ -17,6 +17,30 @@ describe('the page of a picture', () => {
     expect(text).toContain('calls in all     3,500             –');
   });
 
+  it('names the sides shortly where their titles leave no room', () => {
+    const [without, yours] = pictureWith().panels;
+    const long = 'a lot per payment, and a person';
+    const panels = [without, yours].flatMap((panel) => (panel ? { ...panel, title: long } : []));
+    const numbers = [{ name: 'guests thrown back before (times)', values: [599, 0] }];
+    const lines = pageOf(pictureWith({ panels, numbers }), 80);
+    expect(lines).toContain('                                    left   right');
+    expect(lines).toContain('guests thrown back before (times)    599       0');
+  });
+
+  it('has no line of more than 80 columns', () => {
+    const sweep = pictureWith({
+      x: { label: 'places of the machine', values: [8, 16] },
+      panels: pictureWith().panels.map((panel) => ({
+        ...panel,
+        lines: ['it could do', 'served'].map((name) => ({ name, values: [20, 40] })),
+      })),
+      numbers: [],
+    });
+    for (const picture of [pictureWith(), sweep]) {
+      for (const line of pageOf(picture, 80)) expect(line.length).toBeLessThanOrEqual(80);
+    }
+  });
+
   it('says of each observation whether it holds, and with which value', () => {
     expect(text).toContain('✓ Calls in the outage: at most 600, here 500');
     expect(text).toContain('✗ Share answered: at least 0.9, here 0.75');

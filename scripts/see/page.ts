@@ -11,7 +11,7 @@ export function pageOf(picture: Picture, columns: number): string[] {
     '',
     ...drawPanels(picture, columns),
     ...wrap(legendOf(picture), columns),
-    ...section(tableOf(picture)),
+    ...section(tableOf(picture, columns)),
     ...section(picture.panels.flatMap((panel) => failuresOf(panel, columns))),
     ...section(picture.observations.flatMap((observed) => observationOf(observed, columns))),
     '',
@@ -21,13 +21,21 @@ export function pageOf(picture: Picture, columns: number): string[] {
 }
 
 /** The numbers, and for a sweep the lines of the picture: what can be read without seeing it. */
-function tableOf(picture: Picture): string[] {
-  const { panels, numbers, x } = picture;
+function tableOf(picture: Picture, columns: number): string[] {
+  return picture.numbers.length > 0 ? numbersOf(picture, columns) : linesOf(picture, columns);
+}
+
+function numbersOf({ panels, numbers }: Picture, columns: number): string[] {
+  const rows = numbers.map(({ name, values }) => [name, ...values.map(shown)]);
   const titles = panels.map(({ title }) => title);
-  if (numbers.length > 0) {
-    const rows = numbers.map(({ name, values }) => [name, ...values.map(shown)]);
-    return aligned(toTheRight([['', ...titles], ...rows]));
-  }
+  // Above the panels the titles stand in full.
+  const tables = [titles, ['left', 'right']].map((heads) =>
+    aligned(toTheRight([['', ...heads], ...rows])),
+  );
+  return firstThatFits(tables, columns);
+}
+
+function linesOf({ panels, x }: Picture, columns: number): string[] {
   const lines = panels.flatMap((panel, side) =>
     panel.lines.map((line) => ({ ...line, name: `${line.name}${side === 0 ? '' : ' *'}` })),
   );
@@ -35,10 +43,15 @@ function tableOf(picture: Picture): string[] {
     shown(value),
     ...lines.map(({ values }) => shown(values[place] ?? null)),
   ]);
-  return [
-    ...aligned(toTheRight([[x.label, ...lines.map(({ name }) => name)], ...rows])),
-    `* ${titles[1]}`,
-  ];
+  const cells = toTheRight([[x.label, ...lines.map(({ name }) => name)], ...rows]);
+  const tables = ['   ', '  ', ' '].map((gap) => aligned(cells, gap));
+  return [...firstThatFits(tables, columns), `* ${panels[1]?.title}`];
+}
+
+/** The last one where none does. */
+function firstThatFits(tables: readonly string[][], columns: number): string[] {
+  const fits = (lines: readonly string[]) => lines.every((line) => line.length <= columns);
+  return tables.find(fits) ?? tables.at(-1) ?? [];
 }
 
 /** Numbers stand below each other by their last digit. */
