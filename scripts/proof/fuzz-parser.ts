@@ -15,7 +15,7 @@ export interface Fuzzing {
 }
 
 /** So long no text takes, however busy the machine is. */
-const HANG_MS = 30_000;
+const HANG_MS = 60_000;
 
 /** Tries bad texts on a parser in a process of its own: some ways to fail take the whole process along. */
 export async function fuzzParser({ name }: Parser, fuzzing: Fuzzing): Promise<Outcome> {
