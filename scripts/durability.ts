@@ -29,6 +29,7 @@ Ends with 1, and says what it was, when anything was lost.`,
       seconds: countFrom('--seconds', flags['seconds'], 5),
       seed: countFrom('--seed', flags['seed'], 1),
       signal,
+      progress: (text: string) => console.error(text),
     };
     const rows: string[][] = [];
     let isFine = true;

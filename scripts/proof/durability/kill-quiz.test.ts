@@ -4,7 +4,13 @@ import { missing } from './trial.ts';
 
 it('loses nothing that was shown when the quiz is killed', async () => {
   const { signal } = new AbortController();
-  const tally = await quizTrial.run({ kills: 1, seconds: 1, seed: 1, signal });
+  const tally = await quizTrial.run({
+    kills: 1,
+    seconds: 1,
+    seed: 1,
+    signal,
+    progress: () => {},
+  });
   expect(tally.lost).toEqual([]);
   expect(tally.acknowledged).toBeGreaterThan(0);
 }, 60_000);

@@ -7,13 +7,14 @@ type Inquest = Pick<Tally, 'acknowledged' | 'lost'> & Pick<Life, 'wasKilled' | '
 
 /** More at once would but wait for each other. */
 const AT_ONCE = 2;
+const REPORTED = 50;
 
 /**
  * Runs `live` until so many of its processes were killed, each at a random instant of the time in which they write.
  * The first lives to its end, which tells how long that is; so do later ones that end before their death.
  */
 export async function killOften(
-  { kills, seed, signal }: Effort,
+  { kills, seed, signal, progress }: Effort,
   name: string,
   live: (killAfterMs: number | undefined, random: Random) => Promise<Inquest>,
 ): Promise<Tally> {
@@ -30,6 +31,7 @@ export async function killOften(
       const life = await live(random() * spanMs, random);
       spanMs *= life.wasKilled ? 1.02 : 0.85;
       killed += life.wasKilled ? 1 : 0;
+      if (life.wasKilled && killed % REPORTED === 0) progress(`${name}: ${killed} kills`);
       acknowledged += life.acknowledged;
       lost.push(...life.lost.map((each) => `life ${number}: ${each}`));
     }

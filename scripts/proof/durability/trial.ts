@@ -14,6 +14,8 @@ export interface Effort {
   readonly seconds: number;
   readonly seed: number;
   readonly signal: AbortSignal;
+  /** Told how far it is. */
+  readonly progress: (text: string) => void;
 }
 
 export interface Tally {
