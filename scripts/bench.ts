@@ -4,12 +4,19 @@ import { callMeasures } from './bench/calls.ts';
 import { loopMeasure } from './bench/loop.ts';
 import type { Measure } from './bench/measure.ts';
 import { howToRead, reportLines } from './bench/report.ts';
+import { simulationMeasure } from './bench/simulation.ts';
 import { startMeasure } from './bench/start.ts';
 import { verifyMeasure } from './bench/verify.ts';
 import { loadCatalog } from './content/catalog.ts';
 import { runTool } from './measure/tool.ts';
 
-const measures: readonly Measure[] = [loopMeasure, startMeasure, verifyMeasure, ...callMeasures];
+const measures: readonly Measure[] = [
+  loopMeasure,
+  startMeasure,
+  verifyMeasure,
+  simulationMeasure,
+  ...callMeasures,
+];
 
 /** Always the same, so that what is measured today compares with what was measured before. */
 const USUAL_KATA = 'circuit-breaker';

@@ -22,9 +22,13 @@ type Task = (...args: readonly unknown[]) => void;
 const byId = new Map<number, Timer>();
 let ids = 0;
 
-/** What `setTimeout` and its like return: as Node's own, an object that stands for a number. */
-class Timer {
-  readonly #task: () => void;
+/**
+ * What `setTimeout` and its like return: as Node's own, an object that stands for a number, and that runs its task in
+ * the async context of whoever set it.
+ */
+class Timer extends AsyncResource {
+  readonly #task: Task;
+  readonly #args: readonly unknown[];
   readonly #delayMs: number;
   readonly #repeats: boolean;
   #event: ClockEvent;
@@ -32,17 +36,21 @@ class Timer {
   #isRef = true;
 
   constructor(task: Task, ms: unknown, args: readonly unknown[], repeats = false) {
-    this.#task = inThisContext(task, this, args);
+    super('Timeout');
+    this.#task = checked(task);
+    this.#args = args;
     this.#delayMs = delayOf(ms);
     this.#repeats = repeats;
-    this.#event = clock.at(clock.nowMs + this.#delayMs, this.#fire);
+    this.#event = this.#set();
   }
 
-  readonly #fire = () => {
-    if (this.#repeats) this.refresh();
-    else this.#forget();
-    this.#task();
-  };
+  #set(): ClockEvent {
+    return clock.at(clock.nowMs + this.#delayMs, () => {
+      if (this.#repeats) this.#event = this.#set();
+      else this.#forget();
+      this.runInAsyncScope(this.#task, this, ...this.#args);
+    });
+  }
 
   close(): this {
     this.#event.run = undefined;
@@ -52,7 +60,7 @@ class Timer {
 
   refresh(): this {
     this.#event.run = undefined;
-    this.#event = clock.at(clock.nowMs + this.#delayMs, this.#fire);
+    this.#event = this.#set();
     return this;
   }
 
@@ -89,11 +97,13 @@ class Timer {
 }
 
 /** As in Node, an immediate takes no time. */
-class Immediate {
+class Immediate extends AsyncResource {
   readonly #event: ClockEvent;
 
   constructor(task: Task, args: readonly unknown[]) {
-    this.#event = clock.at(clock.nowMs, inThisContext(task, this, args));
+    super('Immediate');
+    checked(task);
+    this.#event = clock.at(clock.nowMs, () => this.runInAsyncScope(task, this, ...args));
   }
 
   close(): void {
@@ -117,13 +127,9 @@ class Immediate {
   }
 }
 
-/** As in Node, a task runs in the async context of whoever set its timer. */
-function inThisContext(task: Task, timer: object, args: readonly unknown[]): () => void {
-  if (typeof task !== 'function') {
-    throw new TypeError('The "callback" argument must be of type function.');
-  }
-  const context = new AsyncResource('Timeout');
-  return () => context.runInAsyncScope(task, timer, ...args);
+function checked(task: Task): Task {
+  if (typeof task === 'function') return task;
+  throw new TypeError('The "callback" argument must be of type function.');
 }
 
 function delayOf(ms: unknown): number {
