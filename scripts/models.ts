@@ -13,8 +13,12 @@ const COMPARED = ['none', 'exponential', 'equal', 'full', 'decorrelated'];
 
 const SERVERS = [1, 8];
 const UTILIZATIONS = [0.5, 0.7, 0.8, 0.9, 0.95];
-/** What a queue of this utilization needs so that chance moves its mean wait by less than one percent. */
-const arrivalsFor = (utilization: number) => Math.round(10_000 / (1 - utilization) ** 2);
+/**
+ * So many that chance moves the mean wait by hardly more than one percent: near full load waits come in long rows of
+ * like ones, and with many servers at half load there are few.
+ */
+const arrivalsFor = (utilization: number) =>
+  Math.max(2_000_000, Math.round(10_000 / (1 - utilization) ** 2));
 
 const SLOW = 0.01;
 const CALLS = [1, 5, 10, 20, 50, 100];
@@ -29,8 +33,8 @@ await runTool({
 Compares the simulations of \`npm run see\` with what is known: queues with
 Erlang's formula and Little's law, pages with the formula for the tail of a
 fan-out, and clients that race for a row with the model of the AWS article on
-backoff and jitter. Ends with 1 when a queue is off by more than 2 %. Takes a
-few minutes.`,
+backoff and jitter. Ends with 1 when a queue is off by more than 2 %. Takes
+about ten minutes.`,
   async run({ words }, signal) {
     const [word] = words;
     if (word !== undefined) {
@@ -69,6 +73,7 @@ async function queueTable(signal: AbortSignal) {
     for (const utilization of UTILIZATIONS) {
       signal.throwIfAborted();
       const queue: Queue = { servers, utilization };
+      console.error(`A queue for ${servers}, ${percent(utilization)} busy …`);
       const seen = await simulateQueue(queue, arrivalsFor(utilization), '1');
       const byFormula = { probability: erlangC(queue), mean: meanWait(queue) };
       const errors = {

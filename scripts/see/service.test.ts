@@ -81,6 +81,19 @@ describe('a service', () => {
     expect(endings).toEqual(['a ok at 60', 'b ok at 70']);
   });
 
+  it('answers with what the next call throws at once', async () => {
+    const { clock, service, endings, call } = openService({ servers: 1 });
+    const next = (): Promise<void> => {
+      throw new Error('no way on');
+    };
+    service
+      .call({ next })
+      .catch(({ message }: Error) => endings.push(`${message} at ${clock.nowMs}`));
+    call('b');
+    await clock.advanceTo(100);
+    expect(endings).toEqual(['no way on at 10', 'b ok at 20']);
+  });
+
   it('refuses what its queue has no place for in a stall, too', async () => {
     const { clock, endings, call } = openService({
       servers: 1,

@@ -170,12 +170,16 @@ class Station {
     call.holdsServer = true;
     const error = this.#luck();
     clock.at(clock.nowMs + this.#workMs(), () => {
-      if (error || !call.next) this.#end(call, error);
-      else
-        call.next().then(
-          () => this.#end(call),
-          (reason: unknown) => this.#end(call, reason),
-        );
+      const { next } = call;
+      if (error || !next) {
+        this.#end(call, error);
+        return;
+      }
+      // What it throws at once is an answer like what it rejects with.
+      new Promise((resolve) => resolve(next())).then(
+        () => this.#end(call),
+        (reason: unknown) => this.#end(call, reason),
+      );
     });
     if (this.#options.seesLeaving)
       call.signal?.addEventListener('abort', () => this.#end(call), { once: true });

@@ -145,18 +145,17 @@ export function createWorld(
       const end = (error?: unknown) => {
         if (isOver) return;
         isOver = true;
+        if (leaving) leaving.run = undefined;
         for (const each of ends) each(error === undefined);
         if (error === undefined) return;
         const what = nameOf(error);
         failures.set(what, (failures.get(what) ?? 0) + 1);
       };
-      if (patienceMs < Infinity) {
-        clock.at(clock.nowMs + patienceMs, () => {
-          if (isOver) return;
-          end(new PatienceError());
-          patience.abort(new DOMException('The caller has left.', 'AbortError'));
-        });
-      }
+      const leave = () => {
+        end(new PatienceError());
+        patience.abort(new DOMException('The caller has left.', 'AbortError'));
+      };
+      const leaving = patienceMs < Infinity ? clock.at(clock.nowMs + patienceMs, leave) : undefined;
       begin(work, patience.signal).then(
         () => end(),
         (error: unknown) => end(error ?? new Error('nothing')),

@@ -280,9 +280,11 @@ function routeOf(routes: MeshConfig['routes'], { headers }: IncomingMessage): Ro
 function draw(targets: readonly Target[], random: number): Target {
   const place = random * targets.reduce((sum, { weight }) => sum + weight, 0);
   let end = 0;
-  const target = targets.find(({ weight }) => place < (end += weight));
-  if (!target) throw new Error('A route needs a target whose weight is above 0.');
-  return target;
+  for (const target of targets) {
+    end += target.weight;
+    if (place < end) return target;
+  }
+  throw new Error('A route needs a target whose weight is above 0.');
 }
 
 interface Endpoint {
@@ -358,7 +360,8 @@ function headersFor(req: IncomingMessage): () => OutgoingHttpHeaders {
   if ('transfer-encoding' in req.headers) headers['transfer-encoding'] = 'chunked';
   const trace = TRACEPARENT.exec(String(headers['traceparent']));
   if (!trace) delete headers['tracestate'];
-  const [, traceId = randomHex(16), flags = '01'] = trace ?? [];
+  const traceId = trace?.[1] ?? randomHex(16);
+  const flags = trace?.[2] ?? '01';
   return () => ({ ...headers, traceparent: `00-${traceId}-${randomHex(8)}-${flags}` });
 }
 
