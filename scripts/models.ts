@@ -34,7 +34,7 @@ Compares the simulations of \`npm run see\` with what is known: queues with
 Erlang's formula and Little's law, pages with the formula for the tail of a
 fan-out, and clients that race for a row with the model of the AWS article on
 backoff and jitter. Ends with 1 when a queue is off by more than 2 %. Takes
-about ten minutes.`,
+about five minutes.`,
   async run({ words }, signal) {
     const [word] = words;
     if (word !== undefined) {

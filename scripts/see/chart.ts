@@ -48,9 +48,12 @@ function strokeOf(place: number) {
 
 function drawPanel(panel: Panel, picture: Picture, width: number): string[] {
   const frame = frameOf(picture);
-  const margin = Math.max(...frame.yTicks.map((tick) => compact(tick).length)) + 1;
+  const labelWidth = Math.max(...frame.yTicks.map((tick) => compact(tick).length));
+  const margin = labelWidth + 1;
   const room = width - margin - 2;
-  const layers = panel.lines.map((line, place) => drawLine(line, place, { picture, frame, room }));
+  const layers = panel.lines.map((line, place) =>
+    drawLine(line, place, { picture, frame, labelWidth, room }),
+  );
   const [first = []] = layers;
   const grid = first.map((row, y) =>
     Array.from(row, (cell, x) => topmost(layers, { x, y }) ?? cell),
@@ -62,11 +65,20 @@ function drawPanel(panel: Panel, picture: Picture, width: number): string[] {
   ];
 }
 
+interface Canvas {
+  readonly picture: Picture;
+  readonly frame: Frame;
+  /** Of the labels at the y axis. */
+  readonly labelWidth: number;
+  /** For the plot itself. */
+  readonly room: number;
+}
+
 /** The library has one kind of stroke for all lines of a plot: so each gets a plot of its own, on the same axes. */
 function drawLine(
   { values }: Line,
   place: number,
-  { picture, frame, room }: { picture: Picture; frame: Frame; room: number },
+  { picture, frame, labelWidth, room }: Canvas,
 ): string[] {
   const { symbol, isFilled } = strokeOf(place);
   const points = picture.x.values.flatMap((x, index): [number, number][] => {
@@ -79,7 +91,9 @@ function drawLine(
     yRange: [0, frame.top],
     customXAxisTicks: [...frame.xTicks],
     customYAxisTicks: [...frame.yTicks],
-    formatter: compact,
+    // It makes room for the labels that the points would have, not for those of the ticks: so all are equally wide.
+    formatter: (value, { axis }) =>
+      axis === 'y' ? compact(value).padStart(labelWidth).slice(-labelWidth) : compact(value),
     lineFormatter: ({ plotX, plotY }) =>
       (isFilled ? downFrom(plotY) : [plotY]).map((y) => ({ x: plotX, y, symbol })),
   });

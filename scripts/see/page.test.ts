@@ -47,7 +47,7 @@ describe('the page of a picture', () => {
   });
 
   it('says in which errors requests have ended', () => {
-    expect(text).toContain('Not answered, at once: 1,234 × shop refused the call.');
+    expect(text).toContain('Not answered, at once: 1,234 × shop refused the call');
   });
 
   it('reads out the lines of a sweep, which has no other numbers', () => {

@@ -64,7 +64,9 @@ function toTheRight(rows: readonly (readonly string[])[]): string[][] {
 
 function failuresOf({ title, failures }: Picture['panels'][number], columns: number): string[] {
   if (failures.length === 0) return [];
-  const most = failures.slice(0, 3).map(({ what, times }) => `${shown(times)} × ${what}`);
+  const most = failures
+    .slice(0, 3)
+    .map(({ what, times }) => `${shown(times)} × ${what.replace(/\.$/, '')}`);
   return wrap(`Not answered, ${title}: ${most.join(', ')}`, columns);
 }
 
