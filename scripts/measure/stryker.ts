@@ -10,6 +10,8 @@ import { endWith } from '../runner/process-tree.ts';
 import { regionsOf } from '../content/stub.ts';
 
 const RUNNERS = 2;
+/** So much longer than usual a run may take before it counts as a hang: a busy machine must not hide a survivor. */
+const PATIENCE_MS = 10_000;
 
 /**
  * Changes the answer of a copied kata in every way that Stryker knows, and has the spec run on each. Only what
@@ -40,6 +42,7 @@ async function configFor({ root, answer }: KataCopy, report: string) {
     mutate: regions.map(({ start, end }) => `${file}:${start + 2}-${end}`),
     coverageAnalysis: 'perTest',
     concurrency: RUNNERS,
+    timeoutMS: PATIENCE_MS,
     reporters: ['json', process.stderr.isTTY ? 'progress' : 'progress-append-only'],
     jsonReporter: { fileName: report },
     logLevel: 'error',
