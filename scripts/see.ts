@@ -107,9 +107,11 @@ async function readWanted(
   const settings = Object.fromEntries(
     details.filter((word) => word.includes('=')).map(readSetting),
   );
+  const [experiment] = names;
   return {
     kata,
-    experiment: names[0],
+    experiment,
+    only: experiment === undefined ? 'first' : [experiment],
     settings,
     seed: typeof seed === 'string' ? seed : USUAL_SIGHT.seed,
   };
@@ -124,34 +126,29 @@ function readSetting(word: string): [string, number] {
 
 async function inGuardedProcess(
   candidate: { readonly slug: string; readonly code?: string },
-  { seed, settings }: Sight,
+  sight: Sight,
   limits: { readonly root: string; readonly timeoutMs: number },
 ): Promise<Seen> {
   const { createSpecRunner } = await import('./runner/spec-runner.ts');
   const { look } = await import('./see/look.ts');
   const runner = createSpecRunner(limits);
   try {
-    return await look(candidate, { seed, settings }, runner);
+    return await look(candidate, sight, runner);
   } finally {
     await runner.close();
   }
 }
 
-/** Undefined when none could be drawn. */
+/** Undefined when it could not be drawn. */
 async function chosen(
-  { pictures, trouble }: Seen,
+  { names, pictures: [picture], trouble }: Seen,
   { experiment, settings }: Wanted,
 ): Promise<Picture | undefined> {
   const { notFound } = await import('./args.ts');
-  const picture =
-    experiment === undefined ? pictures[0] : pictures.find(({ name }) => name === experiment);
-  if (pictures.length === 0) return undefined;
   if (picture === undefined) {
-    const names = pictures.map(({ name }) => name);
+    if (trouble.length > 0) return undefined;
     throw new KitError(await notFound('experiment', experiment ?? '', names), { exitCode: 2 });
   }
-  // What could not be drawn may be the one that has them: then that is what is said.
-  if (trouble.length > 0) return picture;
   const known = picture.settings.map(({ name }) => name);
   for (const name of Object.keys(settings)) {
     if (known.includes(name)) continue;
@@ -170,12 +167,12 @@ async function paragraph(sentence: string): Promise<string> {
   return [...wrap(harmless(sentence), columns()), ''].join('\n');
 }
 
-async function describe(picture: Picture, { pictures }: Seen, { kata }: Wanted): Promise<string> {
+async function describe(picture: Picture, { names }: Seen, { kata }: Wanted): Promise<string> {
   const { pageOf } = await import('./see/page.ts');
   const { columns } = await import('./terminal.ts');
-  const others = pictures
-    .filter((other) => other !== picture)
-    .map(({ name }) => `npm run see -- ${kata.slug} ${name}`);
+  const others = names
+    .filter((name) => name !== picture.name)
+    .map((name) => `npm run see -- ${kata.slug} ${name}`);
   return [
     ...pageOf(picture, columns()),
     ...(others.length === 0 ? [] : ['', `Another: ${others.join(', ')}`]),

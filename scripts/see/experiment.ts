@@ -174,9 +174,12 @@ function register<S extends Settings, X extends readonly unknown[]>(
   draw: (setting: Read<S>, seed: string) => Promise<Drawn>,
 ): void {
   const sight = inject('sight') ?? USUAL_SIGHT;
-  if (sight.only && !sight.only.includes(name)) return;
+  const isChosen = sight.only === 'first' ? registered === 0 : sight.only?.includes(name) !== false;
+  registered += 1;
   // oxlint-disable-next-line vitest/expect-expect, vitest/valid-title -- it leaves a picture, which `verify` judges
   test(name, async ({ task }) => {
+    // It is registered, so that it can be named beside the one that was chosen.
+    if (!isChosen) return;
     const shown = Object.entries<Setting>(settings ?? {}).map(([known, told]) => ({
       name: known,
       ...told,
@@ -202,6 +205,7 @@ function register<S extends Settings, X extends readonly unknown[]>(
   });
 }
 
+let registered = 0;
 let events = 0;
 
 async function perform<S extends Settings, X extends readonly unknown[]>(

@@ -5,6 +5,8 @@ import type { Picture, Sight } from './picture.ts';
 
 /** What the experiments of a kata have shown, or why there is nothing to see. */
 export interface Seen {
+  /** Of all experiments of the kata, drawn or not; of none when the answer could not be loaded or was stopped. */
+  readonly names: readonly string[];
   readonly pictures: readonly Picture[];
   /** Plain sentences; empty when everything could be shown. */
   readonly trouble: readonly string[];
@@ -21,8 +23,9 @@ export async function look(
 
 /** What a run of experiments has left. */
 export function seenIn(verdict: Verdict): Seen {
-  if (verdict.kind === 'broken') return { pictures: [], trouble: [verdict.message] };
+  if (verdict.kind === 'broken') return { names: [], pictures: [], trouble: [verdict.message] };
   return {
+    names: verdict.tests.map(({ name }) => name),
     pictures: verdict.tests.flatMap(({ picture }) => picture ?? []),
     trouble: verdict.tests.flatMap(({ name, message }) =>
       message === undefined ? [] : `Nothing could be drawn of "${name}". What came up: ${message}`,

@@ -74,8 +74,8 @@ export interface Sight {
   readonly seed: string;
   /** By name; those of an experiment that are missing have their usual value. */
   readonly settings: Readonly<Record<string, number>>;
-  /** Names of experiments; all if it is left out. */
-  readonly only?: readonly string[];
+  /** Names of experiments, or the first one alone; all if it is left out. */
+  readonly only?: readonly string[] | 'first';
 }
 
 /** When nothing was chosen. */
