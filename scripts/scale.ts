@@ -95,20 +95,30 @@ function report(name: string, kits: readonly Kit[]): string[] {
   const middles = kits.map(({ share, runs }) => ({ share, ...middleOf(runs.get(name) ?? []) }));
   const [real, ...sized] = middles;
   const growth = powers(sized.map(({ share, busyMs }) => ({ share, took: busyMs })));
-  const rows = middles.map(({ share, tookMs, busyMs, peakBytes }, index) => [
+  const rows = middles.map(({ share, firstMs, tookMs, busyMs, peakBytes }, index) => [
     `  ${share === 0 ? 'the kit as it is' : `${share} of the whole`}`,
+    seconds(firstMs),
     seconds(tookMs),
     seconds(busyMs),
     `${(busyMs / (real?.busyMs ?? 0)).toFixed(1)} ×`,
     `${Math.round(peakBytes / 2 ** 20)} MB`,
     growth[index - 1]?.toFixed(2) ?? '',
   ]);
-  return [name, ...aligned([['  size', 'took', 'busy', 'ratio', 'memory', 'growth'], ...rows]), ''];
+  return [
+    name,
+    ...aligned([['  size', 'first text', 'took', 'busy', 'ratio', 'memory', 'growth'], ...rows]),
+    '',
+  ];
 }
 
 function middleOf(runs: readonly Run[]): Run {
   const middle = (what: keyof Run) => spreadOf(runs.map((run) => run[what])).median;
-  return { tookMs: middle('tookMs'), busyMs: middle('busyMs'), peakBytes: middle('peakBytes') };
+  return {
+    firstMs: middle('firstMs'),
+    tookMs: middle('tookMs'),
+    busyMs: middle('busyMs'),
+    peakBytes: middle('peakBytes'),
+  };
 }
 
 function seconds(ms: number): string {

@@ -10,6 +10,8 @@ import { endWith } from '../runner/process-tree.ts';
 export interface Run {
   /** By the clock on the wall. */
   readonly tookMs: number;
+  /** Until the first text came, by the same clock. */
+  readonly firstMs: number;
   /** On the processor: what else the machine does hardly counts. */
   readonly busyMs: number;
   readonly peakBytes: number;
@@ -28,10 +30,12 @@ export async function measuredRun(
   const startedAt = performance.now();
   const child = spawn(process.execPath, args, {
     env: { ...process.env, NO_COLOR: '1', HALF_OPEN_ROOT: root, HALF_OPEN_HOME: home },
-    stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     detached: process.platform !== 'win32',
   });
   endWith(child, signal);
+  let firstMs = Infinity;
+  child.stdout?.once('data', () => (firstMs = performance.now() - startedAt)).resume();
   const textOf = (stream: unknown) => (stream instanceof Readable ? text(stream) : '');
   const [report, errors] = await Promise.all([
     textOf(child.stdio[3]),
@@ -41,6 +45,6 @@ export async function measuredRun(
   signal.throwIfAborted();
   if (child.exitCode !== 0)
     throw new Error(`${words.join(' ')} ended with ${child.exitCode}.\n${errors}`);
-  const used: Omit<Run, 'tookMs'> = JSON.parse(report);
-  return { tookMs: performance.now() - startedAt, ...used };
+  const used: Pick<Run, 'busyMs' | 'peakBytes'> = JSON.parse(report);
+  return { tookMs: performance.now() - startedAt, firstMs, ...used };
 }
