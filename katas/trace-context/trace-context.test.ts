@@ -884,6 +884,12 @@ describe('3 · continue or begin', () => {
     },
   );
 
+  it('leaves the entries alone whose names are like its own', async () => {
+    const alike = ['workshop=1', 'shop@eu=2', 'shopping=3'];
+    const sent = await new Service().serves(request(['shop=0', ...alike]));
+    expect(list(sent.entries), 'all but one are those of others').toBe(list([own(sent), ...alike]));
+  });
+
   it('goes by the vendor it is told', async () => {
     const sent = await new Service({ vendor: 'tenant@eu' }).serves(request('shop=0,tenant@eu=1'));
     expect(list(sent.entries), 'the vendor is tenant@eu').toBe(
