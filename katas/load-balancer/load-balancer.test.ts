@@ -413,6 +413,24 @@ describe('1 · in turn', () => {
     expectAlike(chosen, 'a b c', 'discovery says the same before each call');
   });
 
+  it('takes a list for what it says when it is given, and leaves it alone', async () => {
+    const first = [{ name: 'c' }, { name: 'a' }, { name: 'b' }];
+    const gateway = new Gateway('', { hosts: first });
+    first.pop();
+    await expectChosen(gateway, 'a b c', 'the array was changed, and not given to setHosts');
+    gateway.balancer.setHosts(first);
+    await expectChosen(gateway, 'a c', 'the same array was given again, without b');
+    first.push({ name: 'd' });
+    gateway.balancer.setHosts(first);
+    await expectChosen(gateway, 'a c d', 'the same array was given again, with d');
+    const names = first.map(({ name }) => name).join(' ');
+    expect(names, 'what has become of the array, which belongs to the caller').toBe('c a d');
+    const changing = { name: 'a', weight: 1 };
+    gateway.balancer.setHosts([changing, { name: 'c' }]);
+    changing.weight = 9;
+    expectShares(await gateway.chosen(40), 'a c', 'its weight became 9 after setHosts; ');
+  });
+
   it('does not care about the order of the list', async () => {
     const gateway = new Gateway('a b c d');
     const orders = ['d c b a', 'b a d c', 'c d a b', 'a b c d', 'a c b d', 'd a c b'];
@@ -452,6 +470,7 @@ describe('2 · by weight', () => {
     'a:1 b:9 c:9 d:1 e:9',
     'a:100 b:1',
     'a:4 b c:2',
+    'a:10 b c d e f g h i j',
   ])('gives each host its share: %s', async (hosts) => {
     const chosen = await new Gateway(hosts).chosen(150);
     expectShares(chosen, hosts);
@@ -524,6 +543,8 @@ describe('3 · in flight', () => {
     ['returns a plain value', () => PRICE],
     ['returns nothing', () => undefined],
     ['is called off', () => Promise.reject(new DOMException('aborted', 'AbortError'))],
+    // oxlint-disable-next-line unicorn/no-thenable
+    ['returns something whose then throws', () => ({ then: () => expectThrow(outage()) })],
   ])('counts back when a task %s', async (_how, task) => {
     const gateway = new Gateway('a', { ejection: EJECTION });
     await gateway.call(task);
@@ -557,18 +578,20 @@ describe('3 · in flight', () => {
     expect(then, 'calls in flight, in the step in which the caller is told').toBe('a 0');
   });
 
-  it('chooses the host with the fewest calls in flight', async () => {
-    const gateway = new Gateway('a b c', { policy: 'least-in-flight' });
-    const calls = await gateway.callsAtOnce(9);
-    expectInFlight(gateway, 'a 3, b 3, c 3', 'nine calls in one instant');
-    const atB = calls.filter(({ host }) => host === 'b');
-    for (const call of atB) await call.ends(PRICE);
-    expectInFlight(gateway, 'a 3, b 0, c 3', 'b has answered all its calls');
-    const next = await gateway.callsAtOnce(3);
-    expect(next.map(({ host }) => host).join(' '), 'b has fewer: where three calls go').toBe(
-      'b b b',
-    );
-  });
+  it.each(['a b c', 'a:10 b:10 c:10'])(
+    'chooses the host with the fewest calls in flight: %s',
+    async (hosts) => {
+      const gateway = new Gateway(hosts, { policy: 'least-in-flight' });
+      const calls = await gateway.callsAtOnce(9);
+      expectInFlight(gateway, 'a 3, b 3, c 3', 'nine calls in one instant');
+      const atB = calls.filter(({ host }) => host === 'b');
+      for (const call of atB) await call.ends(PRICE);
+      expectInFlight(gateway, 'a 3, b 0, c 3', 'b has answered all its calls');
+      const next = await gateway.callsAtOnce(3);
+      const what = 'b has fewer: where three calls go';
+      expect(next.map(({ host }) => host).join(' '), what).toBe('b b b');
+    },
+  );
 
   it.each(['least-in-flight', 'two-choices'] as const)(
     'sees the call whose task calls again: %s',
@@ -598,15 +621,18 @@ describe('3 · in flight', () => {
     expect(countIn(hosts, 'a'), 'a does not answer, the others do at once: calls to a').toBe(1);
   });
 
-  it('does not prefer the beginning of the list among equals', async () => {
-    const gateway = new Gateway('a b c', { policy: 'least-in-flight' });
-    const hosts: string[] = [];
-    for (let nth = 0; nth < 60; nth += 1) hosts.push(...(await gateway.chosen(1)));
-    for (const name of ['a', 'b', 'c']) {
-      const what = `60 calls one after another, nothing else in flight: calls to ${name}`;
-      expectBetween(countIn(hosts, name), 5, 50, what);
-    }
-  });
+  it.each(['least-in-flight', 'two-choices'] as const)(
+    'does not prefer the beginning of the list among equals: %s',
+    async (policy) => {
+      const gateway = new Gateway('a b c', { policy });
+      const hosts: string[] = [];
+      for (let nth = 0; nth < 60; nth += 1) hosts.push(...(await gateway.chosen(1)));
+      for (const name of ['a', 'b', 'c']) {
+        const what = `60 calls one after another, nothing else in flight: calls to ${name}`;
+        expectBetween(countIn(hosts, name), 5, 50, what);
+      }
+    },
+  );
 
   it.each(['least-in-flight', 'two-choices'] as const)(
     'looks at the weights, too: %s',
@@ -646,22 +672,27 @@ describe('3 · in flight', () => {
   it('takes the better of two, and not the best of all', async () => {
     const gateway = await unevenly();
     const hosts: string[] = [];
-    for (let nth = 0; nth < 300; nth += 1) hosts.push(...(await gateway.chosen(1)));
-    const what = 'a, b, c, d have 0, 2, 1, 3 in flight, 300 calls, one by one';
+    for (let nth = 0; nth < 600; nth += 1) hosts.push(...(await gateway.chosen(1)));
+    const what = 'a, b, c, d have 0, 2, 1, 3 in flight, 600 calls, one by one';
     expectBetween(countIn(hosts, 'd'), 0, 0, `${what}; to d, which loses against all`);
-    expectBetween(countIn(hosts, 'a'), 115, 185, `${what}; to a, which is in every second pair`);
-    expectBetween(countIn(hosts, 'c'), 67, 133, `${what}; to c, which wins two pairs of six`);
-    expectBetween(countIn(hosts, 'b'), 24, 76, `${what}; to b, which wins one pair of six`);
+    expectBetween(countIn(hosts, 'a'), 250, 350, `${what}; to a, which is in every second pair`);
+    expectBetween(countIn(hosts, 'c'), 152, 248, `${what}; to c, which wins two pairs of six`);
+    expectBetween(countIn(hosts, 'b'), 61, 139, `${what}; to b, which wins one pair of six`);
   });
 
-  it('takes its chances from the random it was given', async () => {
-    const choices = async (seed: number) => {
-      const gateway = new Gateway('a b c d', { policy: 'two-choices', random: chance(seed) });
-      return (await gateway.callsAtOnce(40)).map(({ host }) => host).join(' ');
-    };
-    expect(await choices(1), 'the same chance twice: where 40 calls go').toBe(await choices(1));
-    expect(await choices(2), 'another chance: where 40 calls go').not.toBe(await choices(1));
-  });
+  it.each(['round-robin', 'least-in-flight', 'two-choices'] as const)(
+    'takes its chances from the random it was given: %s',
+    async (policy) => {
+      const choices = async (seed: number) => {
+        const gateway = new Gateway('a b c d', { policy, random: chance(seed) });
+        return (await gateway.callsAtOnce(40)).map(({ host }) => host).join(' ');
+      };
+      expect(await choices(1), 'the same chance twice: where 40 calls go').toBe(await choices(1));
+      if (policy !== 'two-choices') return;
+      const what = 'another chance: where 40 calls go';
+      expect(await choices(2), what).not.toBe(await choices(1));
+    },
+  );
 
   it.each(['a', 'a b', 'a b c'])('takes 0 and almost 1 from random as well: %s', async (hosts) => {
     let nth = 0;
@@ -734,8 +765,9 @@ describe('4 · ejection', () => {
     await gateway.failsAt('b', failures - 1);
     const before = `b has failed ${plural(failures - 1, 'time')}, ${failures} are too many`;
     await expectChosen(gateway, 'a b c', before);
+    await advance(3_600_000);
     await gateway.failsAt('b', 1);
-    const because = `b has failed ${plural(failures, 'time')} in a row`;
+    const because = `b has failed ${plural(failures, 'time')} in a row, the last an hour later`;
     expectReport(gateway, 'b', '0 in flight, ejected, healthy', because);
     await expectChosen(gateway, 'a c', because);
   });
@@ -821,7 +853,8 @@ describe('4 · ejection', () => {
     const gateway = new Gateway('a b c', ejecting());
     await expectEjectedFor(gateway, 30_000, 'the first time');
     await expectEjectedFor(gateway, 60_000, 'the second time in a row');
-    await expectEjectedFor(gateway, 90_000, 'the third time in a row');
+    await advance(3_600_000);
+    await expectEjectedFor(gateway, 90_000, 'the third time, an hour later, with no success since');
     await expectEjectedFor(gateway, 100_000, 'the fourth time, and 100 s is the limit');
     await expectEjectedFor(gateway, 100_000, 'the fifth time, and 100 s is the limit');
   });
@@ -896,6 +929,7 @@ describe('4 · ejection', () => {
     ['10 % of five', 10, 'a b c d e', 'a b c d e'],
     ['19 % of five', 19, 'a b c d e', 'a b c d e'],
     ['20 % of five', 20, 'a b c d e', 'b c d e'],
+    ['20 % of five, whatever their weights,', 20, 'a:9 b c d e', 'b c d e'],
     ['66 % of three', 66, 'a b c', 'b c'],
     ['0 % of two', 0, 'a b', 'a b'],
   ])('rounds down how many may be ejected: %s', async (given, maxPercent, hosts, left) => {
@@ -955,10 +989,13 @@ describe('4 · ejection', () => {
     const gateway = new Gateway('a b c d', ejecting());
     await gateway.failsAt('b', 3);
     await gateway.failsAt('c', 2);
-    gateway.setHosts('e d c b:1 a');
+    gateway.setHosts('e d c b:3 a');
     await expectChosen(gateway, 'a c d e', 'b is ejected, and a new list has come');
     await gateway.failsAt('c', 1);
     await expectChosen(gateway, 'a d e', 'c has failed twice before the new list, and once since');
+    await advance(30_000);
+    const because = 'b and c are back, and the list gave b the weight 3 meanwhile; ';
+    expectShares(await gateway.chosen(60), 'a b:3 c d e', because);
   });
 
   it('knows nothing of a host that is added again', async () => {
@@ -971,6 +1008,10 @@ describe('4 · ejection', () => {
     for (const call of late) call.endsNow(outage());
     await settle();
     await expectChosen(gateway, 'a b c d', 'three calls of the old c have failed, c is a new one');
+    for (const host of ['a', 'd']) await gateway.failsAt(host, 3);
+    const half =
+      'a and d have failed; half of four may be ejected, and the old c is not of the four';
+    await expectChosen(gateway, 'b c', half);
   });
 
   it('ejects nobody unless it is asked for', async () => {
@@ -1051,7 +1092,7 @@ class Checks {
       beganAt: performance.now(),
       signal,
       endedAt: undefined,
-      passes: () => end(() => resolve('pong')),
+      passes: () => end(() => resolve(undefined)),
       fails: () => end(() => reject(new Error(`${host} did not answer its check`))),
     };
     this.begun.push(check);
@@ -1159,7 +1200,7 @@ describe('5 · checks', () => {
   });
 
   it('checks each host every so often', async () => {
-    const { checks } = checking('a b c');
+    const { checks } = checking('a b c', { health: { b: 'fails' } });
     await advance(10_000);
     for (const host of ['a', 'b', 'c']) {
       expect(checks.of(host).length, `${host} is first checked within 10 s`).toBeGreaterThan(0);
@@ -1226,6 +1267,8 @@ describe('5 · checks', () => {
     await advance(1);
     expectReport(gateway, 'b', '0 in flight, not ejected, unhealthy', 'it hangs for 2,000 ms');
     expect(check.signal.aborted, 'a check hangs for 2,000 ms: its signal has aborted').toBe(true);
+    const next = await checks.next('b');
+    expect(next.signal.aborted, 'the next check has begun: its signal has aborted').toBe(false);
   });
 
   it('ignores what comes of a check after its timeout', async () => {
@@ -1359,6 +1402,33 @@ describe('5 · checks', () => {
     await expectChosen(gateway, 'a c d', 'the ejection of b is over, but it is unhealthy');
   });
 
+  it('does not let checks end a row of calls, or the other way round', async () => {
+    const { gateway, checks } = checking('a b', { ejection: EJECTION });
+    const failsAndPasses = async () => {
+      checks.health['b'] = 'fails';
+      await checks.more('b', 3);
+      checks.health['b'] = 'passes';
+      await checks.more('b', 2);
+    };
+    await gateway.failsAt('b', 3);
+    await failsAndPasses();
+    await gateway.failsAt('b', 2);
+    await failsAndPasses();
+    await gateway.failsAt('b', 1);
+    const third = 'two calls of b failed, then its checks failed and passed, then one more call';
+    expectReport(gateway, 'b', '0 in flight, ejected, healthy', third);
+    await advance(59_999);
+    const second = 'b is ejected for the second time, and only checks have passed in between';
+    expect(gateway.isEjected('b'), `${second}: b, after 59.999 s`).toBe('ejected');
+    await advance(1);
+    checks.health['b'] = 'fails';
+    await checks.more('b', 2);
+    await gateway.answersAt('b');
+    await checks.more('b', 1);
+    const checked = 'three checks of b have failed in a row, and a call has gone well in between';
+    expectReport(gateway, 'b', '0 in flight, not ejected, unhealthy', checked);
+  });
+
   it('does not let an answer make a host healthy', async () => {
     const { gateway, checks } = checking('a b', {
       check: { unhealthyAfter: 1 },
@@ -1400,8 +1470,10 @@ describe('6 · panic and slow start', () => {
     { panicPercent: 51, out: 'c d', hosts: 'a b c d', left: 'a b c d' },
     { panicPercent: 34, out: 'b c', hosts: 'a b c', left: 'a b c' },
     { panicPercent: 33, out: 'b c', hosts: 'a b c', left: 'a' },
+    { panicPercent: 67, out: 'c', hosts: 'a b c', left: 'a b c' },
     { panicPercent: 1, out: 'a b', hosts: 'a b', left: 'a b' },
     { panicPercent: 100, out: 'b', hosts: 'a b c d', left: 'a b c d' },
+    { panicPercent: 50, out: 'b', hosts: 'a b:9', left: 'a' },
   ])(
     'with $panicPercent % to be left, and $out of $hosts out, calls $left',
     async ({ panicPercent, out, hosts, left }) => {
@@ -1471,6 +1543,18 @@ describe('6 · panic and slow start', () => {
     await advance(59_999);
     const second = 'b is ejected for the second time in a row; it has answered in the panic only';
     expect(gateway.isEjected('b'), `${second}: b, after 59.999 s`).toBe('ejected');
+  });
+
+  it('learns from the others in a panic', async () => {
+    const { gateway } = await without('b', 'a b c', { panicPercent: 100 });
+    await gateway.failsAt('a', 2);
+    await gateway.failsAt('b', 3);
+    const because = 'b is unhealthy, which is a panic; three calls of b have failed, two of a';
+    expectReport(gateway, 'b', '0 in flight, ejected, unhealthy', because);
+    await gateway.failsAt('a', 1);
+    expect(gateway.isEjected('a'), 'in the panic a has failed for the third time: a').toBe(
+      'ejected',
+    );
   });
 
   it('counts calls in flight in a panic as well', async () => {
@@ -1555,13 +1639,17 @@ describe('6 · panic and slow start', () => {
     expectShares(await gateway.chosen(80), 'a b c d', 'the balancer has just been made; ');
   });
 
-  it('gives those who are out their full share in a panic', async () => {
-    const { gateway, checks } = await without('', 'a b c', { ...slow, ejection, panicPercent: 50 });
+  it.each([
+    ['who have been there for long', 'a b c'],
+    ['who have just come', 'a'],
+  ])('gives those who are out their full share in a panic: %s', async (who, first) => {
+    const { gateway, checks } = await without('', first, { ...slow, ejection, panicPercent: 50 });
+    gateway.setHosts('a b c');
     checks.health['b'] = 'fails';
     await checks.more('b', 1);
     await gateway.failsAt('c', 3);
-    const chosen = await gateway.chosen(60);
-    expectShares(chosen, 'a b c', 'b is unhealthy and c is ejected, which is a panic; ');
+    const because = `b is unhealthy and c is ejected, ${who}, which is a panic; `;
+    expectShares(await gateway.chosen(60), 'a b c', because);
   });
 
   it('does not let a host begin again that stays', async () => {
@@ -1577,10 +1665,14 @@ describe('6 · panic and slow start', () => {
   it('gives less in proportion to the weight', async () => {
     const gateway = new Gateway('a:4 b:4', slow);
     gateway.setHosts('a:4 b:4 c:8');
+    const early = 'a and b have weight 4; c has 8, of which a tenth counts; of 110 calls c got';
+    expectBetween(countIn(await gateway.chosen(110), 'c'), 7, 13, early);
     await advance(SLOW_START_MS / 2);
-    const chosen = await gateway.chosen(120);
-    const what = 'a and b have weight 4; c has 8, of which half counts; of 120 calls c got';
-    expectBetween(countIn(chosen, 'c'), 33, 47, what);
+    const later = 'a and b have weight 4; c has 8, of which half counts; of 120 calls c got';
+    expectBetween(countIn(await gateway.chosen(120), 'c'), 33, 47, later);
+    stepWallClock(-3_600_000);
+    const back = `the wall clock was set back, which means nothing; ${later}`;
+    expectBetween(countIn(await gateway.chosen(120), 'c'), 33, 47, back);
   });
 
   it.each(['least-in-flight', 'two-choices'] as const)(

@@ -403,7 +403,7 @@ describe('1 · listed while the lease lasts', () => {
   it('takes names as they are written', () => {
     const office = new Office();
     for (const id of ['a', 'A', ' a', 'a ']) office.register(seats(1, { id }));
-    office.register(seats(2), 'SEATS');
+    for (const name of ['SEATS', ' seats', 'seats ']) office.register(seats(2), name);
     expectListed(office, ' a, A, a, a ', 'four have registered, each under another id');
   });
 
@@ -1138,6 +1138,13 @@ describe('4 · when most fall silent', () => {
       'seats-1, seats-2, seats-3, seats-4',
       'half of them are heard again; the other two have not been judged yet',
     );
+    office.register(seats(5));
+    second?.release();
+    expectListed(
+      office,
+      'seats-1, seats-3, seats-4, seats-5',
+      'one has come and one has said goodbye; neither is a reason to judge seats-3 and seats-4',
+    );
   });
 
   it('extends the lease that it judges, and no other', async () => {
@@ -1339,8 +1346,12 @@ describe('5 · last known good', () => {
     await advance(1);
     expect(lookup.signal.aborted, 'the lookup takes 2 s: is its signal aborted').toBe(true);
     expectCalls(machine, 'seats-1', 'the registry hangs, the service seats does not');
-    const asked = machine.lookups.length;
-    await advance(REFRESH_MS);
+    const [asked, givenUpAt] = [machine.lookups.length, performance.now()];
+    const next = await machine.nextLookup();
+    expect(next.signal.aborted, 'the next lookup has just begun: is its signal aborted').toBe(
+      false,
+    );
+    await advance(givenUpAt + REFRESH_MS - performance.now());
     expectLookups(machine, asked + 1, 'a lookup was given up 10 s ago');
   });
 
@@ -1418,11 +1429,13 @@ describe('5 · last known good', () => {
   });
 
   it('hands out lists that belong to whoever asked', async () => {
-    const answer = [{ ...seats(1) }, { ...seats(2) }];
+    const answer = [{ ...seats(2) }, { ...seats(1) }];
+    const given = inspect(answer);
     const machine = await machineThatKnows([]);
     const lookup = await machine.nextLookup();
     lookup.answersNow(answer);
     await settle();
+    expect(inspect(answer), 'the array that the lookup has answered, which is its own').toBe(given);
     spoil(machine.resolver.instances());
     expectCalls(machine, 'seats-1, seats-2', 'a caller has spoiled the list that it was given');
     spoil(answer);
@@ -1489,6 +1502,8 @@ describe('6 · whom to call', () => {
       'seats-1, seats-2, seats-3, seats-4',
       'the one in its own zone would be overrun; all of all zones share the load',
     );
+    const most = await machineThatKnows([seats(1), seats(2), west(3)], { minInZone: 3 });
+    expectCalls(most, 'seats-1, seats-2, seats-3', 'two of three are near, and three are enough');
   });
 
   it('goes everywhere when there is nobody in its own zone', async () => {
@@ -1638,6 +1653,10 @@ describe('6 · whom to call', () => {
     const machine = await machineThatKnows(with2, { ...TWICE, maxDepartures: 1 });
     await machine.hears([seats(3)], with2);
     expectCalls(machine, 'seats-1, seats-2', 'both have departed; better those than nobody');
+    const all = [seats(1), west(2)];
+    const other = await machineThatKnows(all, { ...TWICE, maxDepartures: 1 });
+    await other.hears([seats(3)], all);
+    expectCalls(other, 'seats-1', 'both have departed, so nobody is withheld, and seats-1 is near');
   });
 
   it('does not count who is withheld for a zone', async () => {
@@ -1656,6 +1675,10 @@ describe('6 · whom to call', () => {
     const machine = await machineThatKnows(all, { ...TWICE, maxDepartures: 1 });
     await machine.hears([west(2)], all);
     expectCalls(machine, 'seats-2', 'seats-1 is flapping, and it is the only one in its own zone');
+    const four = [seats(1), seats(2), west(3), west(4)];
+    const other = await machineThatKnows(four, { ...TWICE, maxDepartures: 1, minInZone: 3 });
+    await other.hears([west(3)], four);
+    expectCalls(other, 'seats-3', 'three of four are flapping, and the one that is left is steady');
   });
 
   it.each(JUMPS)('forgets as before when the wall clock is set %s', async (_, ms) => {

@@ -442,6 +442,19 @@ describe('1 · traceparent', () => {
     expectRefused({ traceparent: value }, `${why}: nobody knows which is the caller's`);
   });
 
+  it('refuses more than one: a name in two cases', () => {
+    const other = `00-${'a'.repeat(32)}-${CALLER}-01`;
+    const because = "traceparent and TraceParent: nobody knows which is the caller's";
+    expectRefused({ traceparent: header(), TraceParent: other }, because);
+  });
+
+  it('leaves the headers as they are', () => {
+    const headers = { TraceParent: [header()], TraceState: ['rojo=1', 'congo=2'], host: 'shop' };
+    const before = inspect(headers);
+    expectRead(headers, COME_FROM_CALLER, 'lists, and names with capitals');
+    expect(inspect(headers), 'the headers, which belong to the request').toBe(before);
+  });
+
   it.each([
     ['no hex digits', `.0-${TRACE}-${CALLER}-01`],
     ['three digits', `000-${TRACE}-${CALLER}-01`],
@@ -512,7 +525,7 @@ describe('1 · traceparent', () => {
 
   it('reads a later version as far as it knows it', () => {
     for (const version of ['01', '0f', 'cc', 'fe']) {
-      for (const rest of ['', '-', '-what-the-future-will-be-like', '-01', '--', '-a,b']) {
+      for (const rest of ['', '-', '-what-the-future-will-be-like', '-01', '--']) {
         expectRead(
           { traceparent: header('01', version) + rest },
           COME_FROM_CALLER,
@@ -677,6 +690,9 @@ describe('2 · tracestate', () => {
       'three lines',
     );
     expectEntries(['', 'rojo=1', ''], ['rojo=1'], 'empty lines around it');
+    const context = extractNeverThrows({ ...request('rojo=1'), TraceState: 'congo=2' });
+    const because = 'a line each under tracestate and TraceState: the entries that are read';
+    expect(list(entriesOf(context)), because).toBe(list(['rojo=1', 'congo=2']));
   });
 
   it('does not count spaces, tabs and empty entries between entries', () => {
@@ -868,6 +884,12 @@ describe('3 · continue or begin', () => {
     },
   );
 
+  it('leaves the entries alone whose names are like its own', async () => {
+    const alike = ['workshop=1', 'shop@eu=2', 'shopping=3'];
+    const sent = await new Service().serves(request(['shop=0', ...alike]));
+    expect(list(sent.entries), 'all but one are those of others').toBe(list([own(sent), ...alike]));
+  });
+
   it('goes by the vendor it is told', async () => {
     const sent = await new Service({ vendor: 'tenant@eu' }).serves(request('shop=0,tenant@eu=1'));
     expect(list(sent.entries), 'the vendor is tenant@eu').toBe(
@@ -887,9 +909,10 @@ describe('3 · continue or begin', () => {
   });
 
   it('drops nothing else up to 512 characters', async () => {
-    const long = [`rojo=${'r'.repeat(250)}`, `congo=${'c'.repeat(200)}`, 'azul=end'];
+    const long = [`rojo=${'r'.repeat(250)}`, `congo=${'c'.repeat(219)}`, 'azul=end'];
     const sent = await new Service().serves(request(long.join(',')));
-    expect(list(sent.entries), 'the list has 493 characters').toBe(list([own(sent), ...long]));
+    const all = [own(sent), ...long];
+    expect(list(sent.entries), `the list has ${all.join().length} characters`).toBe(list(all));
   });
 
   it('drops whole entries, if any, above 512 characters', async () => {
@@ -912,6 +935,7 @@ describe('3 · continue or begin', () => {
     const service = new Service();
     let outer: Sent | undefined;
     let inner: Sent | undefined;
+    let outerAgain: Sent | undefined;
     const served = new Told(() =>
       service.tracer.inSpan(
         'GET /checkout',
@@ -920,14 +944,18 @@ describe('3 · continue or begin', () => {
           await service.tracer.inSpan('GET /stock', () => {
             inner = service.sends();
           });
+          outerAgain = service.sends();
         },
         request('rojo=1', '02'),
       ),
     );
     await settle();
-    if (!outer || !inner) neverRan(served);
+    if (!outer || !inner || !outerAgain) neverRan(served);
     expectContinued(inner, 'the child', outer);
     expect(list(inner.entries), 'the child').toBe(list([own(inner), 'rojo=1']));
+    expect(list(outerAgain.entries), 'what the parent sends after its child has ended').toBe(
+      list(outer.entries),
+    );
   });
 
   it('gives each outgoing request a span of its own', async () => {
@@ -975,6 +1003,20 @@ describe('3 · continue or begin', () => {
     expect(mark('sampled', sent.sampled), 'the ratio is 1, whatever the stranger says').toBe(
       'sampled',
     );
+    const traces: unknown[] = [];
+    const look = () => traces.push(edge.tracer.current()?.traceId);
+    const consumer = new Told(() =>
+      edge.tracer.inSpan('consume', () => {
+        look();
+        return edge.tracer.inSpan('message', look, request());
+      }),
+    );
+    await settle();
+    const [outer, inner] = traces;
+    if (traces.length < 2) neverRan(consumer);
+    const nested = 'headers of a stranger, within a span: a trace begins';
+    if (inner === TRACE) expect.fail(`${nested}, and here that of the stranger goes on`);
+    if (inner === outer) expect.fail(`${nested}, and here that of the current span goes on`);
     const robot = new Service({ trustsCallers: false, sampleRatio: 0 });
     const asked = await robot.serves(request(undefined, '01'));
     expectNewTrace(asked, 'trustsCallers is false');
@@ -1033,6 +1075,22 @@ describe('3 · continue or begin', () => {
     );
   });
 
+  it('draws ids with randomBytes, and with nothing else', async () => {
+    const idsBy = async (seed: number) => {
+      const service = new Service({ randomBytes: dice(seed) });
+      const sent = [await service.serves(), await service.serves()];
+      return sent.flatMap(({ traceId, spanId }) => [traceId, spanId]);
+    };
+    const ids = await idsBy(1);
+    await advance(1_000);
+    expect(await idsBy(1), 'ids of two traces, with the same bytes again').toEqual(ids);
+    const shared = (await idsBy(2)).filter((id) => ids.includes(id));
+    expect(
+      shared,
+      'ids of another process that are the same, although its bytes are others',
+    ).toEqual([]);
+  });
+
   it('draws other ids for each trace', async () => {
     const service = new Service();
     const sent = [await service.serves(), await service.serves(), await service.serves()];
@@ -1066,6 +1124,15 @@ describe('3 · continue or begin', () => {
     await advance(50);
     expect(told.told, why).toBe('the error: Error (card declined)');
     if (told.error !== declined) expect.fail(`${why}: it should be the very error, not a copy`);
+  });
+
+  it.each([undefined, null, ''])('rejects also with what is hardly an error: %o', async (error) => {
+    const work = async () => {
+      throw error;
+    };
+    const told = new Told(() => new Service().tracer.inSpan('POST /pay', work));
+    await settle();
+    expect(told.told, 'what the work rejected with').toBe(`the error: ${print(error)}`);
   });
 
   it('has no current span outside of all spans', async () => {
@@ -1105,6 +1172,19 @@ describe('4 · sample and record', () => {
         mark('sampled', sent.sampled),
         `ratio ${sampleRatio}: a trace with the id ${sent.traceId}`,
       ).toBe(sampleRatio === 1 ? 'sampled' : 'not sampled');
+    }
+  });
+
+  it('knows a tenth of a percent', async () => {
+    // As a part of 16¹⁴ that is 99.6 %.
+    const randomBytes = (size: number) => new Uint8Array(size).fill(0xfe);
+    for (const [sampleRatio, decided] of [
+      [0.01, 'sampled'],
+      [0.001, 'not sampled'],
+    ] as const) {
+      const { sampled } = await new Service({ sampleRatio, randomBytes }).serves();
+      const what = `ratio ${sampleRatio}: a trace whose last 14 digits are 99.6 % of 16¹⁴`;
+      expect(mark('sampled', sampled), what).toBe(decided);
     }
   });
 
@@ -1159,14 +1239,17 @@ describe('4 · sample and record', () => {
   it('goes by the clock it is told', async () => {
     let nowMs = 5_000;
     const service = new Service({ now: () => nowMs });
-    const told = new Told(() => service.tracer.inSpan('POST /pay', () => wait(70)));
+    const work = () => {
+      nowMs = 5_010;
+      return wait(70);
+    };
+    const told = new Told(() => service.tracer.inSpan('POST /pay', work));
     await advance(10);
     nowMs = 5_030;
     await advance(60);
     const { startMs, endMs } = spanIn(service, 'POST /pay');
-    expect([startMs, endMs], `the clock said 5000 and 5030; told ${told.told}`).toEqual([
-      5_000, 5_030,
-    ]);
+    const clock = 'the clock said 5000, 5010 when the work had begun, and 5030 at the end';
+    expect([startMs, endMs], `${clock}; told ${told.told}`).toEqual([5_000, 5_030]);
   });
 
   it('records who has begun whom', async () => {
@@ -1478,7 +1561,8 @@ describe('5 · through asynchronous work', () => {
   });
 
   it('takes and returns by bind what the callback does', async () => {
-    const { tracer } = new Service();
+    const service = new Service();
+    const { tracer } = service;
     const add = tracer.bind((a: number, b: number) => a + b);
     expect(add(2, 3), 'a bound sum').toBe(5);
     const soldOut = new Error('sold out');
@@ -1486,6 +1570,18 @@ describe('5 · through asynchronous work', () => {
       throw soldOut;
     });
     expect(fail, 'a bound callback that throws').toThrow(soldOut);
+    let failInSpan = fail;
+    const told = new Told(() =>
+      tracer.inSpan('GET /stock', () => {
+        failInSpan = tracer.bind(() => {
+          throw soldOut;
+        });
+      }),
+    );
+    await settle();
+    expect(told.told, 'the work is done').toBe('the value: undefined');
+    expect(failInSpan, 'a callback that was bound in a span, and throws').toThrow(soldOut);
+    expectNowhere(service, 'whoever has called it');
   });
 
   it('begins in its span what begins only when it is awaited', async () => {
@@ -1526,7 +1622,8 @@ function traceFrom(text: string): Span[] {
   return spans;
 }
 
-const idOf = (n: number) => (n + 1).toString(16).padStart(16, '0');
+/** As numbers they would all be the same. */
+const idOf = (n: number) => `f067aa0ba902b${(n + 1).toString(16).padStart(3, '0')}`;
 
 function spanOf(
   n: number,
@@ -1792,8 +1889,8 @@ describe('6 · the critical path', () => {
   it('does what the three steps say, whatever the trace', () => {
     const span = fc.record({
       parent: fc.integer({ min: -1, max: 7 }),
-      startMs: fc.nat(12),
-      ms: fc.nat(9),
+      startMs: fc.nat(12).map((n) => (n - 4) * 1.5),
+      ms: fc.nat(9).map((n) => n * 1.5),
     });
     const traces = fc
       .tuple(fc.array(span, { minLength: 1, maxLength: 8 }), fc.boolean(), fc.nat(7))

@@ -19,13 +19,14 @@ const SHORT = 'short-page';
 const HEADER = 'x-variant';
 
 const WINDOW_MS = 60_000;
-/** Long enough for all evidence to be forgotten, whatever the slices are. */
-const LATER_MS = 80_000;
+/** Evidence of this age counts, and of that age is forgotten, whatever the slices are. */
+const SOON_MS = 53_000;
+const LATER_MS = 67_000;
 /** No timer of an answer has a reason to be set for longer. */
 const LONGEST_MS = 2 * WINDOW_MS;
 const HOUR_MS = 3_600_000;
 /** All rates of this spec are exact as binary fractions, or far from the budget. */
-const RULE = { windowMs: WINDOW_MS, minimumRequests: 8, errorBudget: 0.25 };
+const RULE = Object.freeze({ windowMs: WINDOW_MS, minimumRequests: 8, errorBudget: 0.25 });
 
 type Weights = Readonly<Record<string, number>>;
 const HALF_HALF: Weights = { [OLD]: 50, [NEW]: 50 };
@@ -37,16 +38,16 @@ const inOrder = (weights: Weights): readonly Variant[] =>
 
 type Settings = Partial<SplitOptions> & { readonly weights?: Weights };
 
-/** Nobody may change what belongs to the site. */
+/** Nobody may change what belongs to the site, or to a guest. */
 function optionsOf({ weights = HALF_HALF, ...settings }: Settings): SplitOptions {
   const variants = (settings.variants ?? inOrder(weights)).map((variant) => Object.freeze(variant));
-  return {
+  return Object.freeze({
     experiment: 'payment page',
     percent: 100,
     rollback: RULE,
     ...settings,
     variants: Object.freeze(variants),
-  };
+  });
 }
 
 let create = createSplit;
@@ -83,7 +84,8 @@ class Site {
 
   /** A request of this guest. */
   asks(userId: string, headers?: Readonly<Record<string, string>>): Choice {
-    const request = headers ? { userId, headers } : { userId };
+    const request = headers ? { userId, headers: Object.freeze({ ...headers }) } : { userId };
+    Object.freeze(request);
     const choice = valid(() => this.split.choose(request));
     if (typeof choice?.variant === 'string' && typeof choice.report === 'function') return choice;
     return expect.fail(`choose() returned ${print(choice)}, in place of { variant, report }`);
@@ -469,14 +471,17 @@ describe('2 · each guest has a variant', () => {
     }
   });
 
-  it('gives each variant its weight also when few take part', () => {
-    const guests = numbered(3_000, (n) => `user-${n}`);
+  it.for([
+    [10, 3_000],
+    [0.5, 15_000],
+  ] as const)('gives each variant its weight also when few take part: %d %', ([percent, count]) => {
+    const guests = numbered(count, (n) => `user-${n}`);
     const weights = { [OLD]: 0, [NEW]: 50, [SHORT]: 50 };
-    const got = new Site({ weights, percent: 10 }).allGet(guests);
+    const got = new Site({ weights, percent }).allGet(guests);
     const taking = guests.length - countOf(got, OLD);
-    expectShare(taking, guests.length, 0.1, '10 % take part');
+    expectShare(taking, guests.length, percent / 100, `${percent} % take part`);
     for (const variant of [NEW, SHORT]) {
-      const what = `${variant} has a weight of 50, so half of the 10 % who take part get it`;
+      const what = `${variant} has a weight of 50, so half of the ${percent} % who take part get it`;
       expectShare(countOf(got, variant), taking, 0.5, what);
     }
   });
@@ -606,6 +611,7 @@ describe('4 · independent experiments', () => {
     ['payment page 1', 'payment page 2'],
     ['ab', 'ba'],
     ['payment', 'payment page'],
+    ['payment page', 'Payment page'],
   ] as const)('lets one say nothing about another: %s and %s', ([one, other]) => {
     const guests = numbered(2_000, (n) => `user-${n}`);
     const settings = { weights: { [OLD]: 0, [NEW]: 50, [SHORT]: 50 }, percent: 40 };
@@ -665,6 +671,7 @@ describe('5 · by header', () => {
     'newer-page',
     'New-Page',
     'new',
+    'new-page, short-page',
     '1',
     'true',
     'undefined',
@@ -679,7 +686,7 @@ describe('5 · by header', () => {
   });
 
   it('looks at no other header', () => {
-    const headers = { variant: NEW, 'x-variants': NEW, 'x-experiment': NEW, accept: NEW };
+    const headers = { variant: NEW, 'x-variants': NEW, x_variant: NEW, accept: NEW };
     const site = new Site(settings);
     for (const guest of GUESTS.slice(0, 20)) {
       expectGetsBy(site, guest, headers, site.gets(guest), `${HEADER} is the header that decides`);
@@ -739,6 +746,15 @@ describe('6 · the error budget', () => {
     expectServed(site, 'healthy', 'a quarter failed on either page');
     site.pays(NEW, { failed: 1 });
     expectRolledBack(site, NEW, '3 of 9 failed there, 4 of 16 on the old page, the budget is 0');
+  });
+
+  it('has a budget as small as it is told', () => {
+    const site = new Site({ rollback: { ...RULE, errorBudget: 0.002 } });
+    site.pays(OLD, { ok: 8 });
+    site.pays(NEW, { ok: 299, failed: 1 });
+    const because =
+      '1 of 300 failed there, none on the old page, and the budget is a fifth of a point';
+    expectRolledBack(site, NEW, because);
   });
 
   it('compares it with the baseline', () => {
@@ -802,6 +818,15 @@ describe('6 · the error budget', () => {
     site.pays(NEW, { failed: 20 });
     site.pays(OLD, { ok: 1 });
     expectRolledBack(site, NEW, '20 of 20 failed there, and now 8 have paid on the old page');
+
+    const three = new Site({ weights: THREE });
+    three.pays(OLD, { ok: 7 });
+    for (const variant of [NEW, SHORT]) three.pays(variant, { failed: 20 });
+    three.pays(OLD, { failed: 1 });
+    for (const variant of [NEW, SHORT]) {
+      const because = '20 of 20 failed there, and 1 of 8 on the old page, the eighth just now';
+      expectRolledBack(three, variant, because);
+    }
   });
 
   it('judges when a request ends well, too', () => {
@@ -846,7 +871,22 @@ describe('6 · the error budget', () => {
     site.pays(NEW, { ok: 8 });
     expectServed(site, 'healthy', 'none of 8 failed on either page');
     await advance(LATER_MS);
-    expectServed(site, 'unknown', 'for 80 s nobody has paid, and the window is 60 s');
+    expectServed(site, 'unknown', 'for 67 s nobody has paid, and the window is 60 s');
+  });
+
+  it('does not call healthy what is worse by now, although nothing was reported', async () => {
+    const site = new Site();
+    site.pays(OLD, { failed: 8 });
+    await advance(LATER_MS / 2);
+    site.pays(OLD, { ok: 8 });
+    site.pays(NEW, { ok: 4, failed: 4 });
+    expectServed(site, 'healthy', 'half failed on either page in the last minute');
+    await advance(LATER_MS / 2);
+    const because =
+      'the 8 failures of the old page are 67 s ago; since then 4 of 8 failed on the new one, none of 8 on the old one';
+    expect(['unhealthy', 'rolled back'], `${because}: the health of ${NEW}`).toContain(
+      site.health(),
+    );
   });
 
   it.for([0, 15_000, 30_000, 45_000, 50_000])(
@@ -857,9 +897,9 @@ describe('6 · the error budget', () => {
       await advance(ms);
       site.pays(OLD, { ok: 8 });
       site.pays(NEW, { failed: 4 });
-      await advance(30_000);
+      await advance(SOON_MS);
       site.pays(NEW, { ok: 4 });
-      expectRolledBack(site, NEW, 'within 30 s 4 of 8 failed there, and the window is 60 s');
+      expectRolledBack(site, NEW, 'within 53 s 4 of 8 failed there, and the window is 60 s');
     },
   );
 
@@ -876,13 +916,21 @@ describe('6 · the error budget', () => {
     expectServed(site, 'healthy', 'of the 8 requests of the last 60 s none failed');
   });
 
+  it('forgets none of them earlier because there are so many others', () => {
+    const site = new Site();
+    site.pays(NEW, { failed: 7 });
+    site.pays(OLD, { ok: 1_500 });
+    site.pays(NEW, { failed: 1 });
+    expectRolledBack(site, NEW, '8 of 8 failed there, and none of 1,500 on the old page');
+  });
+
   it('counts a request from when it ended', async () => {
     const site = new Site();
     const slow = site.servesMany(NEW, 8);
     await advance(LATER_MS);
     for (const choice of slow) report(choice, false);
     site.pays(OLD, { ok: 8 });
-    expectRolledBack(site, NEW, '8 of 8 have failed just now; they took 80 s');
+    expectRolledBack(site, NEW, '8 of 8 have failed just now; they took 67 s');
   });
 
   it.for([HOUR_MS, -HOUR_MS])('has a clock that only runs forward: set by %d ms', async (ms) => {
@@ -902,7 +950,7 @@ describe('6 · the error budget', () => {
     expectServed(
       other,
       'healthy',
-      '80 s after 7 failures they are forgotten; the wall clock was set',
+      '67 s after 7 failures they are forgotten; the wall clock was set',
     );
   });
 
@@ -980,6 +1028,13 @@ describe('6 · the error budget', () => {
     for (let n = 0; n < 8; n += 1) report(site.asks(site.guestOf(NEW)), true);
     site.pays(SHORT, { failed: 8 });
     expectRolledBack(site, SHORT, '8 have paid on the old page, who would have got the new one');
+
+    const other = new Site({ weights: THREE, overrideHeader: HEADER }).rollsBack(NEW);
+    await advance(LATER_MS);
+    for (let n = 0; n < 8; n += 1) report(other.asks(other.guestOf(OLD), { [HEADER]: NEW }), true);
+    other.pays(SHORT, { failed: 8 });
+    const because = '8 have paid on the old page, whose header asked for what is rolled back';
+    expectRolledBack(other, SHORT, because);
   });
 
   it('keeps its evidence when the ramp goes on', () => {
@@ -989,6 +1044,16 @@ describe('6 · the error budget', () => {
     site.split.rampTo(80);
     site.pays(NEW, { failed: 4 });
     expectRolledBack(site, NEW, '8 of 8 failed there, 4 of them before the ramp went on');
+  });
+
+  it('takes a request for evidence that was under way when the ramp went down', () => {
+    const site = new Site();
+    site.pays(OLD, { ok: 8 });
+    const open = site.servesMany(NEW, 8);
+    site.split.rampTo(0);
+    for (const choice of open) report(choice, false);
+    const because = '8 of 8 failed there, which were chosen before the ramp went to 0 %';
+    expectHealth(site, 'rolled back', because);
   });
 
   it('leaves a request under way where it is', () => {
@@ -1025,6 +1090,17 @@ describe('6 · the error budget', () => {
       expect(now.get(guest), message).toBe(due);
     }
     expectServed(site, 'unknown', 'only the new page was rolled back', SHORT);
+  });
+
+  it('gives a variant its users back, wherever the ramp is by then', () => {
+    const site = new Site({ weights: THREE });
+    site.split.rampTo(20);
+    const at20 = site.allGet(SOME);
+    site.split.rampTo(100);
+    site.rollsBack(NEW);
+    site.split.rampTo(20);
+    site.split.restore(NEW);
+    expectSame(site.allGet(SOME), at20, `${NEW} was restored, and it is 20 %, as it was before`);
   });
 
   it('rolls each variant back for itself', () => {

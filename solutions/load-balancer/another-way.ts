@@ -86,15 +86,16 @@ export function createBalancer(options: BalancerOptions): Balancer {
 }
 
 /**
- * The other usual shape: a class for the pool and one for each server. Turns are deadlines (earliest deadline first, as
- * in Envoy and gRPC): whoever is due next gets the call, and is due again after 1 / weight. Ejections and checks are
- * timers that change a state, instead of times that are compared.
+ * The other usual shape: a class for the pool and one for each server. Turns are deadlines, as in Envoy and gRPC: each
+ * server is due once in every period of 1 / weight, and of those whose period has begun the one that is due first gets
+ * the call. Ejections and checks are timers that change a state, instead of times that are compared.
  */
 class PoolBalancer implements Balancer {
   readonly #options: BalancerOptions;
   #servers: readonly Server[];
-  /** How far the turns have come: the deadline of the last one. */
+  /** How far the turns have come: with every call by 1 / the sum of the weights. */
   #turn = 0;
+  #calls = 0;
 
   constructor(options: BalancerOptions) {
     this.#options = options;
@@ -142,22 +143,37 @@ class PoolBalancer implements Balancer {
         candidates.splice(Math.floor(random() * candidates.length), 1);
       }
     }
-    const isBetter = policy === 'round-robin' ? isDueBefore : isLessLoaded;
-    const [first, ...others] = candidates;
-    if (!first) throw new NoHostError();
-    for (const server of candidates) server.dueAt ??= this.#turn + 1 / server.weightNow;
-    const next = others.reduce((best, other) => (isBetter(other, best) ? other : best), first);
-    this.#turn = Math.max(this.#turn, next.due);
-    next.dueAt = this.#turn + 1 / next.weightNow;
+    if (candidates.length === 0) throw new NoHostError();
+    this.#calls += 1;
+    const next =
+      policy === 'round-robin' ? this.#nextInTurn(candidates) : candidates.reduce(lessLoaded);
+    next.lastCall = this.#calls;
+    return next;
+  }
+
+  #nextInTurn(candidates: readonly Server[]): Server {
+    for (const server of candidates) server.takesPart(this.#calls, this.#turn);
+    const hasBegun = candidates.filter((server) => server.periodFrom <= this.#turn + ROUNDING);
+    const next = (hasBegun.length > 0 ? hasBegun : candidates).reduce(dueFirst);
+    next.beginsNextPeriod();
+    this.#turn += 1 / candidates.reduce((sum, server) => sum + server.weightNow, 0);
     return next;
   }
 }
 
+/** What sums of fractions differ by. */
+const ROUNDING = 1e-9;
+
 class Server {
   readonly name: string;
   weight: number;
-  /** When it is its turn again; unknown while it is out. */
-  dueAt: number | undefined;
+  /** It is due once in this period. */
+  periodFrom = 0;
+  dueAt = 0;
+  /** The number of the last call that it got. */
+  lastCall = 0;
+  /** The number of the last call that it could have got. */
+  #tookPartIn = -1;
   readonly #options: BalancerOptions;
   readonly #underWay = new Set<object>();
   #cameInAt: number;
@@ -190,14 +206,26 @@ class Server {
     return this.#isHealthy && !this.isEjected;
   }
 
-  get due(): number {
-    return this.dueAt ?? 0;
+  /** Whoever was out, or is new, has its first period from now on, and makes up for nothing. */
+  takesPart(call: number, now: number): void {
+    if (this.#tookPartIn < call - 1) {
+      this.dueAt = now;
+      this.beginsNextPeriod();
+    }
+    this.#tookPartIn = call;
+  }
+
+  beginsNextPeriod(): void {
+    this.periodFrom = this.dueAt;
+    this.dueAt += 1 / this.weightNow;
   }
 
   get weightNow(): number {
     const { slowStartMs = 0 } = this.#options;
-    const part = slowStartMs && (performance.now() - this.#cameInAt) / slowStartMs;
-    return this.weight * (slowStartMs ? Math.min(1, Math.max(0.1, part)) : 1);
+    // Who is out is only asked in a panic, and then all are alike.
+    if (slowStartMs === 0 || !this.isIn) return this.weight;
+    const part = (performance.now() - this.#cameInAt) / slowStartMs;
+    return this.weight * Math.min(1, Math.max(0.1, part));
   }
 
   get load(): number {
@@ -246,13 +274,8 @@ class Server {
     const forMs = Math.min(ejection.maxMs, ejection.baseMs * this.#ejections);
     this.#ejected = setTimeout(() => {
       this.#ejected = undefined;
-      this.#comesIn();
+      this.#cameInAt = performance.now();
     }, forMs);
-  }
-
-  #comesIn(): void {
-    this.#cameInAt = performance.now();
-    this.dueAt = undefined;
   }
 
   #beginCheck(check: Check): void {
@@ -284,11 +307,14 @@ class Server {
     if (this.#checks.length < needed || this.#checks.includes(this.#isHealthy)) return;
     this.#checks = [];
     this.#isHealthy = passed;
-    if (passed) this.#comesIn();
+    if (passed) this.#cameInAt = performance.now();
   }
 }
 
-const isDueBefore = (one: Server, other: Server): boolean => one.due < other.due;
+const dueFirst = (one: Server, other: Server): Server => (other.dueAt < one.dueAt ? other : one);
 
-const isLessLoaded = (one: Server, other: Server): boolean =>
-  one.load < other.load || (one.load === other.load && isDueBefore(one, other));
+/** Of two that are alike, the one whose last call is longer ago. */
+function lessLoaded(one: Server, other: Server): Server {
+  if (one.load === other.load) return other.lastCall < one.lastCall ? other : one;
+  return other.load < one.load ? other : one;
+}

@@ -97,14 +97,14 @@ export function createBalancer(options: BalancerOptions): Balancer {
 
   function candidates(): Member[] {
     const all = [...members.values()];
-    const available = all.filter((member) => member.isHealthy && !isEjected(member));
+    const available = all.filter((member) => !isOut(member));
     return available.length * 100 < panicPercent * all.length ? all : available;
   }
 
   function weightNow(member: Member): number {
     const inForMs = performance.now() - Math.max(member.cameInAt, member.ejectedUntil);
-    // An ejected host is only asked in a panic, and then all are alike.
-    if (inForMs >= slowStartMs || isEjected(member)) return member.weight;
+    // Who is out is only asked in a panic, and then all are alike.
+    if (inForMs >= slowStartMs || isOut(member)) return member.weight;
     return member.weight * Math.max(0.1, inForMs / slowStartMs);
   }
 
@@ -231,6 +231,7 @@ interface Member {
 }
 
 const isEjected = ({ ejectedUntil }: Member): boolean => performance.now() < ejectedUntil;
+const isOut = (member: Member): boolean => isEjected(member) || !member.isHealthy;
 
 /** With each call everybody is owed its share of a call, and the one who gets it has had a whole one. */
 function nextInTurn(hosts: readonly Member[], weightOf: (member: Member) => number): Member {
