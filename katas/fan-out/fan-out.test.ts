@@ -2,7 +2,7 @@ import { getEventListeners } from 'node:events';
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { advance, pendingTimers, settle } from '../virtual-time.ts';
+import { advance, pendingTimers, settle, stepWallClock } from '../virtual-time.ts';
 import {
   createPlan,
   DeadlineExceededError,
@@ -120,10 +120,24 @@ function planOf(
 ): Plan<Values> {
   const parts = Object.entries(needs).map(([name, needed]): [string, ShopPart] => [
     name,
-    { ...(needed.length > 0 && { needs: needed }), ...rules[name], run: runOf(name) },
+    Object.freeze({
+      ...(needed.length > 0 && { needs: Object.freeze([...needed]) }),
+      ...rules[name],
+      run: runOf(name),
+    }),
   ]);
-  const plan = createPlan<Values>(Object.fromEntries(parts));
+  const plan = withParts(() => createPlan<Values>(Object.freeze(Object.fromEntries(parts))));
   return typeof plan?.run === 'function' ? plan : expect.fail(`no plan, but ${print(plan)}`);
+}
+
+/** The parts belong to whoever made them, and are frozen. */
+function withParts<T>(use: () => T): T {
+  try {
+    return use();
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    return expect.fail(`with parts that nobody may change, createPlan threw “${error.message}”`);
+  }
 }
 
 /** A plan of services that each take their time. */
@@ -387,17 +401,20 @@ describe('1 · each part once', () => {
     expectTold(visit, pageWith('product'), 'product has a list of needs that is empty');
   });
 
-  it.for(ANY_VALUE)('takes any value for a value: %s', async ([, value]) => {
-    const shop = new Shop();
-    const visit = await open(shop.plan({ stock: [], label: ['stock'] }));
-    await shop.call('stock').answers(value);
-    expectAsked(shop, 'label stock', `stock has answered ${print(value)}`);
-    const { inputs } = shop.call('label');
-    expect(entriesIn(inputs), 'inputs of label').toBe(`stock: ${print(value)}`);
-    await shop.call('label').answers(value);
-    const page = entriesIn({ label: value, stock: value });
-    expectTold(visit, `a page with ${page}`, `both have answered ${print(value)}`);
-  });
+  it.for([...ANY_VALUE, ['false', false], ['an Error', outage('a service, last night')]] as const)(
+    'takes any value for a value: %s',
+    async ([, value]) => {
+      const shop = new Shop();
+      const visit = await open(shop.plan({ stock: [], label: ['stock'] }));
+      await shop.call('stock').answers(value);
+      expectAsked(shop, 'label stock', `stock has answered ${print(value)}`);
+      const { inputs } = shop.call('label');
+      expect(entriesIn(inputs), 'inputs of label').toBe(`stock: ${print(value)}`);
+      await shop.call('label').answers(value);
+      const page = entriesIn({ label: value, stock: value });
+      expectTold(visit, `a page with ${page}`, `both have answered ${print(value)}`);
+    },
+  );
 
   it('takes a plain value, and anything with a then', async () => {
     const query = new Query(() => 'a query');
@@ -489,6 +506,15 @@ describe('2 · as soon as its inputs are there', () => {
     const shop = new Shop();
     await open(shop.plan(PAGE));
     expectAsked(shop, 'product session', 'nobody has answered yet');
+  });
+
+  it('waits for nobody, however many begin at once', async () => {
+    const shop = new Shop();
+    const tiles = Object.fromEntries(Array.from({ length: 100 }, (_, n) => [`tile ${n}`, []]));
+    await open(shop.plan(tiles));
+    expect(shop.calls.length, '100 parts need nothing, none has answered: how many began').toBe(
+      100,
+    );
   });
 
   it('does not ask before the last input is there', async () => {
@@ -731,6 +757,17 @@ describe('4 · a part fails', () => {
     expectNoTimer('session threw before it had a promise');
   });
 
+  it('takes a throw for a failure of the part that has thrown, and not of what it needs', async () => {
+    const error = outage('price');
+    const plan = planOf({ product: [], price: ['product'], reviews: [] }, {}, (part) => () => {
+      if (part === 'price') throw error;
+      return part === 'product' ? 'a product' : new Promise(() => {});
+    });
+    const visit = await open(plan);
+    expectVeryError(visit, error, 'price threw as soon as the product was there');
+    expectNoTimer('price threw as soon as the product was there');
+  });
+
   it('takes the failure of a part that nobody needs for one', async () => {
     const shop = new Shop();
     const visit = await open(shop.plan({ product: [], reviews: [] }));
@@ -884,6 +921,17 @@ describe('5 · one deadline, and a visitor who leaves', () => {
     expectTold(visit, NOTHING_YET, '899 ms of 900');
     await advance(1);
     expectDeadline(visit, 900, 'c has taken 100 ms, but the visitor has waited for 900');
+  });
+
+  it.for([-3_600_000, 3_600_000])('counts by no clock that can be set: by %d ms', async (ms) => {
+    const shop = new Shop();
+    const visit = await open(shop.plan({ product: [] }), { deadlineMs: 900 });
+    await advance(400);
+    stepWallClock(ms);
+    await advance(499);
+    expectTold(visit, NOTHING_YET, 'the wall clock was set, and 899 ms of 900 have passed');
+    await advance(2);
+    expectDeadline(visit, 900, 'the wall clock was set, and 900 ms have passed');
   });
 
   it('does not apply to a plan that is done in time', async () => {
@@ -1138,6 +1186,19 @@ describe('6 · optional parts', () => {
     expectVeryFailure(visit, 'reviews', error, 'reviews threw before there was a promise');
   });
 
+  it('lets the throw of an optional part harm neither what it needs nor who needs the same', async () => {
+    const error = outage('stars');
+    const needs = { product: [], stars: ['product'], price: ['product'] };
+    const plan = planOf(needs, { stars: OPTIONAL }, (part) => () => {
+      if (part === 'stars') throw error;
+      return `a ${part}`;
+    });
+    const visit = await open(plan);
+    expectTold(visit, pageWith('price', 'product'), 'stars threw as soon as the product was there');
+    expectVeryFailure(visit, 'stars', error, 'stars threw as soon as the product was there');
+    expectLacks(visit, `stars: ${print(error)}`, 'only stars have failed');
+  });
+
   it('stops and delays nothing when an optional part fails', async () => {
     const shop = new Shop();
     const needs = { ...PAGE, pictures: ['alsoBought'] };
@@ -1242,6 +1303,19 @@ describe('6 · optional parts', () => {
     const error = refusalOf({ session: [], price: ['session'] }, { session: OPTIONAL });
     expect(error.problem, 'price is required, the session may be missing').toBe('may be missing');
     expect(error.path, 'who needs it, and what may be missing').toEqual(['price', 'session']);
+  });
+
+  it('refuses optional parts as well if they can never be done', () => {
+    const rules = { price: OPTIONAL, offers: { ...OPTIONAL, fallback: [] } };
+    const unknown = refusalOf({ product: [], price: ['product', 'prodcut'] }, rules);
+    expect(unknown.problem, 'price is optional, but there is no “prodcut”').toBe('unknown part');
+    expect(unknown.path, 'who needs it, and the name').toEqual(['price', 'prodcut']);
+    const needs = { product: [], price: ['product', 'offers'], offers: ['price'] };
+    const { problem, path } = refusalOf(needs, rules);
+    expect(problem, 'price and offers are optional, but each needs the other').toBe('cycle');
+    expect(asCycle(path), 'path, beginning with the first name of the alphabet').toBe(
+      'offers → price → offers',
+    );
   });
 
   it('refuses it also where it is well hidden', () => {
