@@ -979,6 +979,9 @@ describe('5 · a longer window', () => {
     expectCallCount(depot, 0, `${maxWaitMs - 1} ms after the first label has asked`);
     await advance(1);
     expectCalls(depot, [['P1']], `${maxWaitMs} ms after the first label has asked`);
+    expect(pendingTimers(), 'the window is over, and no other is open: how many timers run').toBe(
+      0,
+    );
     await depot.call.answers();
     expectTold(label, depot.call.addressOf('P1'), 'the call was answered');
   });

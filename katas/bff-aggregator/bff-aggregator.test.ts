@@ -86,7 +86,7 @@ function productOf(sku: string): Product {
 const DELIVERY: Delivery = {
   etaAt: '2026-11-22T20:40:00Z',
   stopsLeft: 3,
-  courier: { name: 'Kim', phone: '+49 170 555 1234' },
+  courier: { name: 'Kim Lee', phone: '+49 170 555 1234' },
 };
 
 const OFFERS: readonly Offer[] = [
@@ -413,7 +413,7 @@ const MOBILE_PAGE: MobilePage = {
     { quantity: 1, name: 'bread, fresh' },
     { quantity: 1, name: 'eggs, fresh' },
   ],
-  delivery: { etaAt: '2026-11-22T20:40:00Z', courierName: 'Kim' },
+  delivery: { etaAt: '2026-11-22T20:40:00Z', courierName: 'Kim Lee' },
   offers: [{ title: 'Yogurt' }, { title: 'Oranges' }],
   errors: [],
 };
@@ -425,7 +425,7 @@ const WEB_PAGE: WebPage = {
     { quantity: 1, name: 'bread, fresh', imageUrl: 'https://img.example/bread.png' },
     { quantity: 1, name: 'eggs, fresh', imageUrl: 'https://img.example/eggs.png' },
   ],
-  delivery: { etaAt: '2026-11-22T20:40:00Z', courierName: 'Kim', stopsLeft: 3 },
+  delivery: { etaAt: '2026-11-22T20:40:00Z', courierName: 'Kim Lee', stopsLeft: 3 },
   offers: [
     { title: 'Yogurt', priceCents: 249 },
     { title: 'Oranges', priceCents: 299 },
@@ -1335,6 +1335,9 @@ describe('5 · three clients', () => {
           host: 'shop.example',
           'content-length': '0',
           'x-forwarded-for': '203.0.113.9',
+          'x-request-id': 'r-1',
+          tracestate: 'shop=1',
+          baggage: 'cart=3',
           'x-user-id': 'user-root',
           'x-admin': 'true',
           ...HEADERS[client],
@@ -1453,10 +1456,12 @@ describe('6 · each request by itself', () => {
   });
 
   it('asks nobody for a client that has left before', async () => {
-    const shop = new Shop();
-    const visited = await visit(shop, { signal: AbortSignal.abort('closed') });
-    expectLeft(visited, 'closed', 'the client had left before');
-    expectAsked(shop, [], 'the client had left before');
+    for (const reason of ['closed', null, 0]) {
+      const shop = new Shop();
+      const visited = await visit(shop, { signal: AbortSignal.abort(reason) });
+      expectLeft(visited, reason, 'the client had left before');
+      expectAsked(shop, [], 'the client had left before');
+    }
   });
 
   it.each([null, 0, 'closed', new Error('ECONNRESET')])(

@@ -395,6 +395,15 @@ describe('1 · each part once', () => {
     expect(inputs['session'], 'price is handed the very session that came').toBe(session);
   });
 
+  it('hands a part nothing of what is needed by those it needs', async () => {
+    const shop = new Shop();
+    await open(shop.plan({ product: [], stock: ['product'], delivery: ['stock'] }));
+    await shop.answer('product', 'stock');
+    expect(entriesIn(shop.call('delivery').inputs), 'delivery needs stock alone: its inputs').toBe(
+      'stock: “a stock”',
+    );
+  });
+
   it('takes an empty list of needs for none', async () => {
     const run = () => 'a product';
     const visit = await open(createPlan<Values>({ product: { needs: [], run } }));
@@ -477,12 +486,13 @@ describe('1 · each part once', () => {
     ]);
   });
 
-  it('takes names that every object has', async () => {
+  it('takes names that every object has, and any other', async () => {
     const shop = new Shop();
-    const needs = { constructor: [], toString: ['constructor'], 7: ['toString'] };
-    const visit = await open(shop.plan(needs));
-    await shop.answer('constructor', 'toString', '7');
-    expectTold(visit, pageWith('7', 'constructor', 'toString'), 'all have answered');
+    const needs = { constructor: [], toString: ['constructor'], 7: ['toString'], '': ['7'] };
+    const visit = await open(shop.plan({ 'a, b → c': [''], ...needs }));
+    const names = ['constructor', 'toString', '7', '', 'a, b → c'];
+    await shop.answer(...names);
+    expectTold(visit, pageWith(...names), 'all have answered');
   });
 
   it('is done at once when there is nothing to do', async () => {
@@ -1029,16 +1039,17 @@ describe('5 · one deadline, and a visitor who leaves', () => {
   });
 
   it('asks nobody for a visitor who has left before', async () => {
-    const shop = new Shop();
-    const reason = new Error('the tab was closed');
-    const signal = AbortSignal.abort(reason);
-    const visit = await open(shop.plan(PAGE), { signal });
-    expectVeryError(visit, reason, 'the visitor had left before');
-    expectAsked(shop, 'nobody', 'the visitor had left before');
-    expectNoTimer('the visitor had left before');
-    expectNoListener(signal, 'the visitor had left before');
-    const empty = await open(shop.plan({}), { signal });
-    expectVeryError(empty, reason, 'also if there is nothing to do');
+    for (const reason of [new Error('the tab was closed'), null, 0]) {
+      const shop = new Shop();
+      const signal = AbortSignal.abort(reason);
+      const visit = await open(shop.plan(PAGE), { signal });
+      expectVeryError(visit, reason, 'the visitor had left before');
+      expectAsked(shop, 'nobody', 'the visitor had left before');
+      expectNoTimer('the visitor had left before');
+      expectNoListener(signal, 'the visitor had left before');
+      const empty = await open(shop.plan({}), { signal });
+      expectVeryError(empty, reason, 'also if there is nothing to do');
+    }
   });
 
   it('notices a visitor who leaves while parts are beginning', async () => {
@@ -1130,7 +1141,7 @@ describe('6 · optional parts', () => {
     expectLacks(visit, 'nothing', 'all have answered');
   });
 
-  it.for([...ANY_VALUE, ['a text', 'no reviews yet']] as const)(
+  it.for([...ANY_VALUE, ['a text', 'no reviews yet'], ['a Map', new Map([['stars', 0]])]] as const)(
     'lets the fallback stand in: %s',
     async ([, fallback]) => {
       const shop = new Shop();
@@ -1409,19 +1420,21 @@ describe('6 · optional parts', () => {
   });
 
   it('has no page for a visitor who leaves while only optional parts are out', async () => {
-    const shop = new Shop();
-    const leaving = new AbortController();
-    const rules = { reviews: { ...OPTIONAL, fallback: 'no reviews yet' } };
-    const plan = shop.plan({ product: [], reviews: [] }, rules);
-    const visit = await open(plan, { signal: leaving.signal });
-    await shop.answer('product');
-    const reason = new Error('the tab was closed');
-    leaving.abort(reason);
-    await settle();
-    expectVeryError(visit, reason, 'the visitor has left; a page would count as one that was seen');
-    expectStopped(shop.call('reviews'), reason, 'the visitor has left');
-    expectNoTimer('the visitor has left');
-    expectNoListener(leaving.signal, 'the visitor has left');
+    for (const reason of [new Error('the tab was closed'), null, 0]) {
+      const shop = new Shop();
+      const leaving = new AbortController();
+      const rules = { reviews: { ...OPTIONAL, fallback: 'no reviews yet' } };
+      const plan = shop.plan({ product: [], reviews: [] }, rules);
+      const visit = await open(plan, { signal: leaving.signal });
+      await shop.answer('product');
+      leaving.abort(reason);
+      await settle();
+      const because = 'the visitor has left; a page would count as one that was seen';
+      expectVeryError(visit, reason, because);
+      expectStopped(shop.call('reviews'), reason, 'the visitor has left');
+      expectNoTimer('the visitor has left');
+      expectNoListener(leaving.signal, 'the visitor has left');
+    }
   });
 
   it.for(['value', 'error'])('changes nothing in the page by a late %s', async (late) => {
@@ -1450,12 +1463,32 @@ describe('6 · optional parts', () => {
     const shop = new Shop();
     const plan = shop.plan({ reviews: [] }, { reviews: OPTIONAL });
     const first = await open(plan);
-    await shop.call('reviews').fails(outage('reviews'));
+    const error = outage('reviews');
+    await shop.call('reviews').fails(error);
     const second = await open(plan);
     await shop.answer('reviews');
     expectTold(second, pageWith('reviews'), 'the second visit');
     expectLacks(second, 'nothing', 'reviews were there for the second visitor');
     expectTold(first, 'a page with nothing', 'the first visit');
+    expectLacks(first, `reviews: ${print(error)}`, 'the first visit, after the second');
+  });
+
+  it('shows nobody what was there for the visitor before', async () => {
+    const shop = new Shop();
+    const plan = shop.plan({ product: [], wishes: [] }, { wishes: OPTIONAL });
+    const ada = await open(plan);
+    await shop.call('wishes').answers('the wishes of Ada');
+    await shop.answer('product');
+    const bob = await open(plan);
+    await shop.call('wishes').fails(outage('wishes'));
+    await shop.answer('product');
+    expectTold(
+      bob,
+      pageWith('product'),
+      'wishes have failed for Bob, who must not see those of Ada',
+    );
+    const hers = 'a page with product: “a product”, wishes: “the wishes of Ada”';
+    expectTold(ada, hers, 'the first visit');
   });
 });
 

@@ -402,6 +402,8 @@ describe('1 · routes', () => {
     '/orders-archive/2026',
     '/ordersx',
     '/orders.json',
+    '/orders;v=2',
+    '/orders\\7',
     '/order',
     '/',
     '/api/orders',
@@ -1010,16 +1012,17 @@ describe('4 · fallback', () => {
       { kind: 'fallback', request: visit.request, failure: response },
       'nobody else will say that the new service is down',
     );
-    shop.reports.length = 0;
-    const other = await shop.visit('HEAD', '/orders/8');
-    const error = refused();
-    await shop.orders.call.fails(error);
-    await shop.monolith.call.answers(404);
-    expectReport(
-      shop,
-      { kind: 'fallback', request: other.request, failure: error },
-      'nobody else will say that the new service is down',
-    );
+    for (const error of [refused(), undefined, 'no route to host']) {
+      shop.reports.length = 0;
+      const other = await shop.visit('HEAD', '/orders/8');
+      await shop.orders.call.fails(error);
+      await shop.monolith.call.answers(404);
+      expectReport(
+        shop,
+        { kind: 'fallback', request: other.request, failure: error },
+        `nobody else will say that the new service failed with ${print(error)}`,
+      );
+    }
     expect(shop.compared.length, 'a fallback compares nothing; how often isSame was asked').toBe(0);
   });
 
@@ -1373,6 +1376,24 @@ describe('6 · switches', () => {
     await expectAsked(shop, ['GET', '/basket'], SERVICE, '/basket has moved');
     shop.setRoutes();
     await expectAsked(shop, ['GET', '/basket'], MONOLITH, 'the table is empty again');
+  });
+
+  it('goes by what held when the request came, also if that changes in the same instant', async () => {
+    const shop = new Shop(moved);
+    shop.visitNow('POST', '/orders');
+    shop.setRoutes();
+    await aMoment();
+    expectCalls(shop.orders, 1, '/orders had moved when the request came, and the table changed');
+    shop.setRoutes(moved);
+    shop.visitNow('POST', '/orders');
+    shop.router.setKilled(true);
+    await aMoment();
+    expectCalls(shop.orders, 2, 'the router was killed right after the second request had come');
+    expectCalls(shop.monolith, 0, 'both requests came while /orders had moved');
+    shop.visitNow('POST', '/orders');
+    shop.router.setKilled(false);
+    await aMoment();
+    expectCalls(shop.monolith, 1, 'the third request came while the router was killed');
   });
 
   it.for([
