@@ -313,6 +313,16 @@ describe('1 · one call for a tick', () => {
     expectTold(label, 'Mill Lane 1', 'the address service has answered');
   });
 
+  it('takes a load with options and no signal', async () => {
+    const depot = new Depot();
+    const label = new Label('P1', () => depot.loader.load('P1', {}));
+    await depot.windowEnds();
+    const without = 'load() was handed options without a signal';
+    expectTold(label, NOTHING_YET, `${without}, and the call is open`);
+    await depot.call.answers();
+    expectTold(label, depot.call.addressOf('P1'), without);
+  });
+
   it('makes one call for all who ask in the same tick', async () => {
     const depot = new Depot();
     const keys = parcels(12);
@@ -328,7 +338,7 @@ describe('1 · one call for a tick', () => {
     expectCallCount(depot, 0, 'load() has just returned, and the next line may ask, too');
   });
 
-  it.for([1, 2, 3, 10, 100])(
+  it.for([1, 2, 3, 10, 1_000])(
     'takes along who asks later in the tick, promise jobs later: %d',
     async (jobs) => {
       const depot = new Depot();
@@ -443,17 +453,21 @@ describe('1 · one call for a tick', () => {
   });
 
   it('loses nobody who asks while a call is being made', async () => {
-    let inside: Label | undefined;
+    const inside: Label[] = [];
     const depot = new Depot({}, (call) => {
-      if (call.number === 1) inside = depot.asks('P2');
+      if (call.number === 1) inside.push(...depot.asksFor('P1', 'P2'));
       return call.promise;
     });
     const [outside] = await depot.asked('P1');
     await depot.windowEnds();
-    expectCalls(depot, [['P1'], ['P2']], 'fetchMany() itself has asked for P2: a new window');
+    expectCalls(
+      depot,
+      [['P1'], parcels(2)],
+      'fetchMany() itself has asked for P1 and P2, a new window',
+    );
     await depot.answersAll();
     expectTold(outside, 'address of “P1” from call 1', 'both calls were answered');
-    expectTold(inside, 'address of “P2” from call 2', 'both calls were answered');
+    expectOwnAddresses(inside, depot.call, 'asked from within the first call, told by the second');
   });
 
   it('loses nobody who asks while a call is under way', async () => {
@@ -587,6 +601,15 @@ describe('2 · to each its own', () => {
     }
   });
 
+  it('takes 0 and -0 for the same, as a Map does', async () => {
+    const depot = new Depot();
+    const labels = await depot.asked(0, -0);
+    expectCallCount(depot, 1, 'labels for 0 and for -0, in one tick');
+    expect(depot.call.keys.length, 'labels for 0 and for -0: how many keys the call has').toBe(1);
+    await depot.call.answers([{ key: -0, value: 'Mill Lane 1' }]);
+    for (const label of labels) expectTold(label, 'Mill Lane 1', 'there is one row, its key is -0');
+  });
+
   it('tells which key of which kind is missing', async () => {
     const depot = new Depot();
     for (const key of ['__proto__', 0, undefined, Symbol('P1'), Object.create(null)]) {
@@ -633,10 +656,15 @@ describe('2 · to each its own', () => {
   });
 
   it('takes a service that answers with a plain list', async () => {
-    const depot = new Depot({}, (call) => call.rows);
+    let rows: AnyRow[] = [];
+    const depot = new Depot({}, (call) => (rows = call.rows));
     const labels = await depot.asked('P1', 'P2');
     await settle();
     expectOwnAddresses(labels, depot.call, 'fetchMany() returned the rows, no promise');
+    expect(
+      callsIn([{ keys: rows.map(({ key }) => key) }]),
+      'the list is readonly, and fetchMany() may keep it: the rows in it when all were told',
+    ).toBe(callsIn([{ keys: ['P1', 'P2'] }]));
   });
 
   it('waits for anything with a then, and asks it once', async () => {
@@ -648,6 +676,17 @@ describe('2 · to each its own', () => {
     expect(timesIn(query?.sent ?? 0), 'a query is sent each time its `then` is called').toBe(
       'once',
     );
+  });
+
+  it('waits for a function with a then', async () => {
+    const depot = new Depot({}, (call) => {
+      const query = new Query(() => call.rows);
+      // oxlint-disable-next-line unicorn/no-thenable
+      return Object.assign(() => query, { then: query.then });
+    });
+    const labels = await depot.asked('P1', 'P2');
+    await settle();
+    expectOwnAddresses(labels, depot.call, 'fetchMany() returned a function that has a `then`');
   });
 });
 
@@ -810,6 +849,8 @@ describe('4 · no more than a call can take', () => {
     [10, 11, 2],
     [1, 3, 3],
     [2, 5, 3],
+    [150, 151, 2],
+    [200, 151, 1],
   ] as const)(
     'with %d keys a call, asks for %d parcels in %d calls',
     async ([most, all, calls]) => {
@@ -831,10 +872,15 @@ describe('4 · no more than a call can take', () => {
   );
 
   it('makes all calls at the same time', async () => {
-    const depot = new Depot({ maxBatchSize: 2 });
-    await depot.asked(...parcels(6));
-    expectCallCount(depot, 3, 'six parcels, two to a call, and none has been answered');
-    await depot.answersAll();
+    for (const calls of [3, 60]) {
+      const depot = new Depot({ maxBatchSize: 2 });
+      await depot.asked(...parcels(2 * calls));
+      expect(
+        depot.calls.length,
+        `${2 * calls} parcels, two to a call, and none has been answered: the calls under way`,
+      ).toBe(calls);
+      await depot.answersAll();
+    }
   });
 
   it('asks for a parcel once, in whichever call', async () => {
@@ -933,6 +979,9 @@ describe('5 · a longer window', () => {
     expectCallCount(depot, 0, `${maxWaitMs - 1} ms after the first label has asked`);
     await advance(1);
     expectCalls(depot, [['P1']], `${maxWaitMs} ms after the first label has asked`);
+    expect(pendingTimers(), 'the window is over, and no other is open: how many timers run').toBe(
+      0,
+    );
     await depot.call.answers();
     expectTold(label, depot.call.addressOf('P1'), 'the call was answered');
   });
@@ -1034,12 +1083,14 @@ describe('6 · who leaves', () => {
   const WINDOW = { maxWaitMs: 10 };
 
   it('tells a label that has left already, and asks for nothing', async () => {
-    const depot = new Depot();
-    const label = depot.asks('P1', AbortSignal.abort('van has left'));
-    await settle();
-    expectTold(label, failed('van has left'), 'its signal had aborted before it asked');
-    await depot.windowEnds();
-    expectCallCount(depot, 0, 'nobody else has asked');
+    for (const reason of ['van has left', null, 0]) {
+      const depot = new Depot();
+      const label = depot.asks('P1', AbortSignal.abort(reason));
+      await settle();
+      expectTold(label, failed(reason), 'its signal had aborted before it asked');
+      await depot.windowEnds();
+      expectCallCount(depot, 0, 'nobody else has asked');
+    }
   });
 
   it.for([...ODD_ERRORS, ['an error', new AddressServiceError('van has left')]] as const)(
@@ -1155,6 +1206,18 @@ describe('6 · who leaves', () => {
       await depot.call.answers();
       expectTold(label, depot.call.addressOf('P1'), 'another label asks later');
     }
+  });
+
+  it('makes no call without a key when some have left', async () => {
+    const depot = new Depot({ ...WINDOW, maxBatchSize: 2 });
+    const leaving = new AbortController();
+    for (const key of parcels(4)) depot.asks(key, leaving.signal);
+    const stays = depot.asks('P5');
+    leaving.abort('van has left');
+    await depot.windowEnds();
+    expectCalls(depot, [['P5']], 'five labels have asked, two parcels to a call, and four left');
+    await depot.call.answers();
+    expectTold(stays, depot.call.addressOf('P5'), 'the call was answered');
   });
 
   it('does not let the others wait longer when the first leaves', async () => {

@@ -42,7 +42,12 @@ const SECRETS = {
   'what the supplier charges': 'supplierPrice',
   'the fraud score': 'fraud',
   'a cookie of a service': 'affinity=',
+  'the id of the user': 'user-ada',
+  'an id of somebody else': 'user-root',
+  'the id of the trace': '4bf92f35',
 };
+
+const TRACEPARENT = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 
 /** What a service answers with when it fails. It tells much about the inside of the shop. */
 function failsWith(status: number | undefined, service = 'a service'): Error {
@@ -81,7 +86,7 @@ function productOf(sku: string): Product {
 const DELIVERY: Delivery = {
   etaAt: '2026-11-22T20:40:00Z',
   stopsLeft: 3,
-  courier: { name: 'Kim', phone: '+49 170 555 1234' },
+  courier: { name: 'Kim Lee', phone: '+49 170 555 1234' },
 };
 
 const OFFERS: readonly Offer[] = [
@@ -108,6 +113,13 @@ function withNews(thing: unknown): unknown {
   return { ...NEWS, ...Object.fromEntries(entries) };
 }
 
+/** Answers and requests belong to whoever made them. */
+function frozen<Thing>(thing: Thing): Thing {
+  if (typeof thing !== 'object' || thing === null) return thing;
+  for (const part of Object.values(thing)) frozen(part);
+  return Object.freeze(thing);
+}
+
 /** Whom auth takes for whom: `token-of-ada` is `user-ada`. */
 const userOf = (secret: unknown) => `user-${String(secret).split('-').at(-1)}`;
 
@@ -116,7 +128,10 @@ class Call {
   readonly service: Name;
   readonly input: unknown;
   readonly signal: AbortSignal;
+  /** As they were when it was asked. */
   readonly headers: unknown;
+  /** The very object that it was handed. */
+  readonly heldHeaders: unknown;
   readonly atMs = performance.now();
   readonly promise: Promise<unknown>;
   hasEnded = false;
@@ -129,7 +144,8 @@ class Call {
     const signal = fieldOf(context, 'signal');
     // Without one nothing is ever told to stop.
     this.signal = signal instanceof AbortSignal ? signal : new AbortController().signal;
-    this.headers = structuredClone(fieldOf(context, 'headers'));
+    this.heldHeaders = fieldOf(context, 'headers');
+    this.headers = structuredClone(this.heldHeaders);
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -199,7 +215,7 @@ class Shop {
       delivery: this.delivery,
       offers: this.offers,
     }[service];
-    return this.hasNews ? withNews(answer) : answer;
+    return frozen(this.hasNews ? withNews(answer) : answer);
   }
 
   /** These answer when the test says so. */
@@ -363,7 +379,7 @@ function readOut(response: unknown): Response {
 }
 
 function requestOf(client: Client, headers: Record<string, string> = {}): BffRequest {
-  return { orderId: 'o-7', headers: { ...HEADERS[client], ...headers } };
+  return frozen({ orderId: 'o-7', headers: { ...HEADERS[client], ...headers } });
 }
 
 /** A request whose calls that can be answered at once have been. */
@@ -397,7 +413,7 @@ const MOBILE_PAGE: MobilePage = {
     { quantity: 1, name: 'bread, fresh' },
     { quantity: 1, name: 'eggs, fresh' },
   ],
-  delivery: { etaAt: '2026-11-22T20:40:00Z', courierName: 'Kim' },
+  delivery: { etaAt: '2026-11-22T20:40:00Z', courierName: 'Kim Lee' },
   offers: [{ title: 'Yogurt' }, { title: 'Oranges' }],
   errors: [],
 };
@@ -409,7 +425,7 @@ const WEB_PAGE: WebPage = {
     { quantity: 1, name: 'bread, fresh', imageUrl: 'https://img.example/bread.png' },
     { quantity: 1, name: 'eggs, fresh', imageUrl: 'https://img.example/eggs.png' },
   ],
-  delivery: { etaAt: '2026-11-22T20:40:00Z', courierName: 'Kim', stopsLeft: 3 },
+  delivery: { etaAt: '2026-11-22T20:40:00Z', courierName: 'Kim Lee', stopsLeft: 3 },
   offers: [
     { title: 'Yogurt', priceCents: 249 },
     { title: 'Oranges', priceCents: 299 },
@@ -471,7 +487,7 @@ function inOrder(body: unknown): unknown {
   if (typeof body !== 'object' || body === null || !('errors' in body)) return body;
   const { errors } = body;
   if (!Array.isArray(errors)) return body;
-  const rank = (error: unknown) => JSON.stringify(error) ?? '';
+  const rank = (error: unknown) => `${String(fieldOf(error, 'part'))} ${JSON.stringify(error)}`;
   return { ...body, errors: errors.toSorted((a, b) => (rank(a) < rank(b) ? -1 : 1)) };
 }
 
@@ -619,6 +635,16 @@ describe('1 · one page', () => {
     expectPage(await visit(new Shop()), MOBILE_PAGE, 'all services have answered');
   });
 
+  it('is made also if there are options, and no signal in them', async () => {
+    const bff = bffOf(new Shop());
+    const visited = new Visit(
+      { handle: (request) => bff.handle(request, {}) },
+      requestOf('mobile'),
+    );
+    await settle();
+    expectPage(visited, MOBILE_PAGE, 'all services have answered');
+  });
+
   it('asks each service for what it needs', async () => {
     const shop = new Shop();
     await visit(shop);
@@ -663,7 +689,7 @@ describe('1 · one page', () => {
 
   it('takes every string for an SKU', async () => {
     const shop = new Shop();
-    const skus = ['constructor', '__proto__', '2', '', '1'];
+    const skus = ['constructor', '__proto__', '2', '', '1', 'a', 'A', 'a '];
     shop.order = orderOf(skus.map((sku) => [sku, 1]));
     const items = skus.map((sku) => ({ quantity: 1, name: `${sku}, fresh` }));
     expectPage(await visit(shop), { ...MOBILE_PAGE, items }, `SKUs ${print(skus)}`);
@@ -684,6 +710,24 @@ describe('1 · one page', () => {
     expectAsked(shop, ['auth', 'orders', 'products', 'offers'], 'nothing has been shipped');
   });
 
+  it('shows the order as the orders team knows it', async () => {
+    const shop = new Shop();
+    shop.order = { ...orderOf(), id: 'o-2026-7', status: 'repacking' };
+    const order = { id: 'o-2026-7', status: 'repacking' };
+    const because = 'o-7 is short for o-2026-7, and its status is a new one';
+    expectPage(await visit(shop), { ...MOBILE_PAGE, order }, because);
+  });
+
+  it('shows all offers, and what is zero or empty as it is', async () => {
+    const page: MobilePage = {
+      ...MOBILE_PAGE,
+      items: [{ quantity: 0, name: '' }],
+      delivery: { etaAt: '', courierName: '' },
+      offers: TITLES.map((title) => ({ title })),
+    };
+    expectPage(await visit(shopOfZeros()), page, '31 offers, and texts that are empty');
+  });
+
   it('shows an empty list when there are no offers', async () => {
     const shop = new Shop();
     shop.offers = [];
@@ -697,6 +741,18 @@ describe('1 · one page', () => {
     expectAsked(shop, ['auth', 'orders', 'delivery', 'offers'], 'there are no items');
   });
 });
+
+const TITLES = ['', ...Array.from({ length: 30 }, (_, index) => `Offer ${index}`)];
+
+/** Many offers, zeros, and empty texts. */
+function shopOfZeros(): Shop {
+  const shop = new Shop();
+  shop.order = { ...orderOf([['bag', 0]]), totalCents: 0 };
+  shop.products = () => [{ ...productOf('bag'), name: '', imageUrl: '' }];
+  shop.delivery = { etaAt: '', stopsLeft: 0, courier: { name: '', phone: '' } };
+  shop.offers = TITLES.map((title) => ({ title, priceCents: 0, marginCents: 0 }));
+  return shop;
+}
 
 function expectInput({ service, input }: Call, should: unknown): void {
   const [first] = differences(sorted(input), should);
@@ -773,15 +829,15 @@ describe('2 · side by side', () => {
 
   it('asks for all products in one call, and for each once', async () => {
     const shop = new Shop();
-    const skus = Array.from({ length: 40 }, (_, index) => `sku-${index}`);
+    const skus = Array.from({ length: 250 }, (_, index) => `sku-${index}`);
     shop.order = orderOf([...skus, ...skus].map((sku) => [sku, 1]));
     await visit(shop);
     const calls = shop.callsOf('products');
-    expect(calls.length, 'calls of products, for a page with 80 items').toBe(1);
+    expect(calls.length, 'calls of products, for a page with 500 items').toBe(1);
     const asked = skusIn(shop.call('products').input);
     if (asked.toSorted().join() !== skus.toSorted().join()) {
       expect.fail(
-        `80 items of 40 kinds: products should be asked for each of the 40 once; it was asked for ${asked.length}`,
+        `500 items of 250 kinds: products should be asked for each of the 250 once; it was asked for ${asked.length}`,
       );
     }
   });
@@ -897,6 +953,7 @@ describe('3 · what is missing', () => {
     ['a TypeError', new TypeError('fetch failed')],
     ['an error without a status', failsWith(undefined)],
     ['400', failsWith(400)],
+    ['410', failsWith(410)],
     ['500', failsWith(500)],
     ['503', failsWith(503)],
   ])('answers with 502 when a required service fails with %s', async (_, error) => {
@@ -933,9 +990,11 @@ describe('3 · what is missing', () => {
     expectFailure(await visit(shop), 'upstream_failed', 'the BFF was not let in by orders');
   });
 
-  it('takes a 404 from auth for a failure', async () => {
-    const shop = new Shop().fail(failsWith(404), 'auth');
-    expectFailure(await visit(shop), 'upstream_failed', 'auth, of all services, said 404');
+  it('takes a 403 or a 404 from auth for a failure', async () => {
+    for (const status of [403, 404]) {
+      const shop = new Shop().fail(failsWith(status), 'auth');
+      expectFailure(await visit(shop), 'upstream_failed', `auth, of all services, said ${status}`);
+    }
   });
 
   it('does not wait for what is optional when there is no order', async () => {
@@ -1127,6 +1186,19 @@ describe('5 · three clients', () => {
     );
   });
 
+  it('shows the site and the partner, too, what is zero or empty as it is', async () => {
+    const site: WebPage = {
+      order: { ...WEB_PAGE.order, totalCents: 0 },
+      items: [{ quantity: 0, name: '', imageUrl: '' }],
+      delivery: { etaAt: '', courierName: '', stopsLeft: 0 },
+      offers: TITLES.map((title) => ({ title, priceCents: 0 })),
+      errors: [],
+    };
+    expectPage(await visit(shopOfZeros(), { client: 'web' }), site, 'sums of 0, and empty texts');
+    const order: PartnerOrder = { ...PARTNER_ORDER, total_cents: 0, eta: '' };
+    expectPage(await visit(shopOfZeros(), { client: 'partner' }), order, 'a sum of 0, no time yet');
+  });
+
   it('keeps to the contract with the partner, and asks only for what is in it', async () => {
     const shop = new Shop();
     const visited = await visit(shop, { client: 'partner' });
@@ -1147,6 +1219,7 @@ describe('5 · three clients', () => {
     ['repacking', 'other'],
     ['Shipped', 'other'],
     ['', 'other'],
+    ['constructor', 'other'],
   ] as const)('tells the partner of an order that is “%s” that it is %s', async (status, state) => {
     const shop = new Shop();
     shop.order = { ...orderOf(), status };
@@ -1253,8 +1326,7 @@ describe('5 · three clients', () => {
     'passes on a few headers of %s, and no other',
     async (client) => {
       const shop = new Shop();
-      const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
-      const passedOn = { traceparent, 'accept-language': 'de' };
+      const passedOn = { traceparent: TRACEPARENT, 'accept-language': 'de' };
       await visit(shop, {
         client,
         headers: {
@@ -1263,6 +1335,9 @@ describe('5 · three clients', () => {
           host: 'shop.example',
           'content-length': '0',
           'x-forwarded-for': '203.0.113.9',
+          'x-request-id': 'r-1',
+          tracestate: 'shop=1',
+          baggage: 'cart=3',
           'x-user-id': 'user-root',
           'x-admin': 'true',
           ...HEADERS[client],
@@ -1299,7 +1374,12 @@ describe('5 · three clients', () => {
   });
 
   it('shows nothing of the request to the client', async () => {
-    const headers = { ...ALL_CREDENTIALS, 'x-user-id': 'user-root', 'x-secret': 'hunter2' };
+    const headers = {
+      ...ALL_CREDENTIALS,
+      traceparent: TRACEPARENT,
+      'x-user-id': 'user-root',
+      'x-secret': 'hunter2',
+    };
     expectPage(await visit(new Shop(), { headers }), MOBILE_PAGE, 'a request with many headers');
     for (const name of ['auth', 'orders'] as const) {
       const visited = await visit(new Shop().fail(failsWith(500), name), { headers });
@@ -1310,9 +1390,15 @@ describe('5 · three clients', () => {
 
 const ALL_CREDENTIALS = { ...HEADERS.mobile, ...HEADERS.web, ...HEADERS.partner };
 
-function expectPassedOn({ service, headers }: Call, should: object): void {
+function expectPassedOn({ service, headers, heldHeaders }: Call, should: object): void {
   const [first] = differences(headers, should, 'headers');
   if (first) expect.fail(`what ${service} is sent: ${first}`);
+  const [change] = differences(heldHeaders, should, 'headers');
+  if (change) {
+    expect.fail(
+      `what ${service} was sent has changed since, while it may still read it: ${change}`,
+    );
+  }
 }
 
 describe('6 · each request by itself', () => {
@@ -1370,10 +1456,12 @@ describe('6 · each request by itself', () => {
   });
 
   it('asks nobody for a client that has left before', async () => {
-    const shop = new Shop();
-    const visited = await visit(shop, { signal: AbortSignal.abort('closed') });
-    expectLeft(visited, 'closed', 'the client had left before');
-    expectAsked(shop, [], 'the client had left before');
+    for (const reason of ['closed', null, 0]) {
+      const shop = new Shop();
+      const visited = await visit(shop, { signal: AbortSignal.abort(reason) });
+      expectLeft(visited, reason, 'the client had left before');
+      expectAsked(shop, [], 'the client had left before');
+    }
   });
 
   it.each([null, 0, 'closed', new Error('ECONNRESET')])(
@@ -1429,8 +1517,10 @@ describe('6 · each request by itself', () => {
   });
 
   it('aborts what is out when a required service fails', async () => {
-    const shop = new Shop().hold('offers').fail(failsWith(500), 'orders');
+    const shop = new Shop().hold('offers', 'orders');
     await visit(shop, { signal: new AbortController().signal });
+    shop.call('orders').failsNow(failsWith(500));
+    await settle();
     expectAborted(shop.call('offers'), 'the page has failed, for want of an order');
   });
 
@@ -1465,8 +1555,10 @@ describe('6 · each request by itself', () => {
   });
 
   it('handles what calls fail with after the page is over', async () => {
-    const shop = new Shop().hold('offers').fail(failsWith(404), 'orders');
+    const shop = new Shop().hold('offers', 'orders');
     await visit(shop);
+    shop.call('orders').failsNow(failsWith(404));
+    await settle();
     shop.call('offers').failsNow(failsWith(503));
     await settle();
     const [stray] = strays;

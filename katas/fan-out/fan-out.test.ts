@@ -2,7 +2,7 @@ import { getEventListeners } from 'node:events';
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { advance, pendingTimers, settle } from '../virtual-time.ts';
+import { advance, pendingTimers, settle, stepWallClock } from '../virtual-time.ts';
 import {
   createPlan,
   DeadlineExceededError,
@@ -120,10 +120,24 @@ function planOf(
 ): Plan<Values> {
   const parts = Object.entries(needs).map(([name, needed]): [string, ShopPart] => [
     name,
-    { ...(needed.length > 0 && { needs: needed }), ...rules[name], run: runOf(name) },
+    Object.freeze({
+      ...(needed.length > 0 && { needs: Object.freeze([...needed]) }),
+      ...rules[name],
+      run: runOf(name),
+    }),
   ]);
-  const plan = createPlan<Values>(Object.fromEntries(parts));
+  const plan = withParts(() => createPlan<Values>(Object.freeze(Object.fromEntries(parts))));
   return typeof plan?.run === 'function' ? plan : expect.fail(`no plan, but ${print(plan)}`);
+}
+
+/** The parts belong to whoever made them, and are frozen. */
+function withParts<T>(use: () => T): T {
+  try {
+    return use();
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    return expect.fail(`with parts that nobody may change, createPlan threw “${error.message}”`);
+  }
 }
 
 /** A plan of services that each take their time. */
@@ -381,23 +395,35 @@ describe('1 · each part once', () => {
     expect(inputs['session'], 'price is handed the very session that came').toBe(session);
   });
 
+  it('hands a part nothing of what is needed by those it needs', async () => {
+    const shop = new Shop();
+    await open(shop.plan({ product: [], stock: ['product'], delivery: ['stock'] }));
+    await shop.answer('product', 'stock');
+    expect(entriesIn(shop.call('delivery').inputs), 'delivery needs stock alone: its inputs').toBe(
+      'stock: “a stock”',
+    );
+  });
+
   it('takes an empty list of needs for none', async () => {
     const run = () => 'a product';
     const visit = await open(createPlan<Values>({ product: { needs: [], run } }));
     expectTold(visit, pageWith('product'), 'product has a list of needs that is empty');
   });
 
-  it.for(ANY_VALUE)('takes any value for a value: %s', async ([, value]) => {
-    const shop = new Shop();
-    const visit = await open(shop.plan({ stock: [], label: ['stock'] }));
-    await shop.call('stock').answers(value);
-    expectAsked(shop, 'label stock', `stock has answered ${print(value)}`);
-    const { inputs } = shop.call('label');
-    expect(entriesIn(inputs), 'inputs of label').toBe(`stock: ${print(value)}`);
-    await shop.call('label').answers(value);
-    const page = entriesIn({ label: value, stock: value });
-    expectTold(visit, `a page with ${page}`, `both have answered ${print(value)}`);
-  });
+  it.for([...ANY_VALUE, ['false', false], ['an Error', outage('a service, last night')]] as const)(
+    'takes any value for a value: %s',
+    async ([, value]) => {
+      const shop = new Shop();
+      const visit = await open(shop.plan({ stock: [], label: ['stock'] }));
+      await shop.call('stock').answers(value);
+      expectAsked(shop, 'label stock', `stock has answered ${print(value)}`);
+      const { inputs } = shop.call('label');
+      expect(entriesIn(inputs), 'inputs of label').toBe(`stock: ${print(value)}`);
+      await shop.call('label').answers(value);
+      const page = entriesIn({ label: value, stock: value });
+      expectTold(visit, `a page with ${page}`, `both have answered ${print(value)}`);
+    },
+  );
 
   it('takes a plain value, and anything with a then', async () => {
     const query = new Query(() => 'a query');
@@ -460,12 +486,13 @@ describe('1 · each part once', () => {
     ]);
   });
 
-  it('takes names that every object has', async () => {
+  it('takes names that every object has, and any other', async () => {
     const shop = new Shop();
-    const needs = { constructor: [], toString: ['constructor'], 7: ['toString'] };
-    const visit = await open(shop.plan(needs));
-    await shop.answer('constructor', 'toString', '7');
-    expectTold(visit, pageWith('7', 'constructor', 'toString'), 'all have answered');
+    const needs = { constructor: [], toString: ['constructor'], 7: ['toString'], '': ['7'] };
+    const visit = await open(shop.plan({ 'a, b → c': [''], ...needs }));
+    const names = ['constructor', 'toString', '7', '', 'a, b → c'];
+    await shop.answer(...names);
+    expectTold(visit, pageWith(...names), 'all have answered');
   });
 
   it('is done at once when there is nothing to do', async () => {
@@ -489,6 +516,15 @@ describe('2 · as soon as its inputs are there', () => {
     const shop = new Shop();
     await open(shop.plan(PAGE));
     expectAsked(shop, 'product session', 'nobody has answered yet');
+  });
+
+  it('waits for nobody, however many begin at once', async () => {
+    const shop = new Shop();
+    const tiles = Object.fromEntries(Array.from({ length: 100 }, (_, n) => [`tile ${n}`, []]));
+    await open(shop.plan(tiles));
+    expect(shop.calls.length, '100 parts need nothing, none has answered: how many began').toBe(
+      100,
+    );
   });
 
   it('does not ask before the last input is there', async () => {
@@ -731,6 +767,17 @@ describe('4 · a part fails', () => {
     expectNoTimer('session threw before it had a promise');
   });
 
+  it('takes a throw for a failure of the part that has thrown, and not of what it needs', async () => {
+    const error = outage('price');
+    const plan = planOf({ product: [], price: ['product'], reviews: [] }, {}, (part) => () => {
+      if (part === 'price') throw error;
+      return part === 'product' ? 'a product' : new Promise(() => {});
+    });
+    const visit = await open(plan);
+    expectVeryError(visit, error, 'price threw as soon as the product was there');
+    expectNoTimer('price threw as soon as the product was there');
+  });
+
   it('takes the failure of a part that nobody needs for one', async () => {
     const shop = new Shop();
     const visit = await open(shop.plan({ product: [], reviews: [] }));
@@ -886,6 +933,17 @@ describe('5 · one deadline, and a visitor who leaves', () => {
     expectDeadline(visit, 900, 'c has taken 100 ms, but the visitor has waited for 900');
   });
 
+  it.for([-3_600_000, 3_600_000])('counts by no clock that can be set: by %d ms', async (ms) => {
+    const shop = new Shop();
+    const visit = await open(shop.plan({ product: [] }), { deadlineMs: 900 });
+    await advance(400);
+    stepWallClock(ms);
+    await advance(499);
+    expectTold(visit, NOTHING_YET, 'the wall clock was set, and 899 ms of 900 have passed');
+    await advance(2);
+    expectDeadline(visit, 900, 'the wall clock was set, and 900 ms have passed');
+  });
+
   it('does not apply to a plan that is done in time', async () => {
     const shop = new Shop();
     const visit = await open(shop.plan({ product: [] }), { deadlineMs: 900 });
@@ -981,16 +1039,17 @@ describe('5 · one deadline, and a visitor who leaves', () => {
   });
 
   it('asks nobody for a visitor who has left before', async () => {
-    const shop = new Shop();
-    const reason = new Error('the tab was closed');
-    const signal = AbortSignal.abort(reason);
-    const visit = await open(shop.plan(PAGE), { signal });
-    expectVeryError(visit, reason, 'the visitor had left before');
-    expectAsked(shop, 'nobody', 'the visitor had left before');
-    expectNoTimer('the visitor had left before');
-    expectNoListener(signal, 'the visitor had left before');
-    const empty = await open(shop.plan({}), { signal });
-    expectVeryError(empty, reason, 'also if there is nothing to do');
+    for (const reason of [new Error('the tab was closed'), null, 0]) {
+      const shop = new Shop();
+      const signal = AbortSignal.abort(reason);
+      const visit = await open(shop.plan(PAGE), { signal });
+      expectVeryError(visit, reason, 'the visitor had left before');
+      expectAsked(shop, 'nobody', 'the visitor had left before');
+      expectNoTimer('the visitor had left before');
+      expectNoListener(signal, 'the visitor had left before');
+      const empty = await open(shop.plan({}), { signal });
+      expectVeryError(empty, reason, 'also if there is nothing to do');
+    }
   });
 
   it('notices a visitor who leaves while parts are beginning', async () => {
@@ -1082,7 +1141,7 @@ describe('6 · optional parts', () => {
     expectLacks(visit, 'nothing', 'all have answered');
   });
 
-  it.for([...ANY_VALUE, ['a text', 'no reviews yet']] as const)(
+  it.for([...ANY_VALUE, ['a text', 'no reviews yet'], ['a Map', new Map([['stars', 0]])]] as const)(
     'lets the fallback stand in: %s',
     async ([, fallback]) => {
       const shop = new Shop();
@@ -1136,6 +1195,19 @@ describe('6 · optional parts', () => {
     const visit = await open(plan);
     expectTold(visit, pageWith('product'), 'reviews threw before there was a promise');
     expectVeryFailure(visit, 'reviews', error, 'reviews threw before there was a promise');
+  });
+
+  it('lets the throw of an optional part harm neither what it needs nor who needs the same', async () => {
+    const error = outage('stars');
+    const needs = { product: [], stars: ['product'], price: ['product'] };
+    const plan = planOf(needs, { stars: OPTIONAL }, (part) => () => {
+      if (part === 'stars') throw error;
+      return `a ${part}`;
+    });
+    const visit = await open(plan);
+    expectTold(visit, pageWith('price', 'product'), 'stars threw as soon as the product was there');
+    expectVeryFailure(visit, 'stars', error, 'stars threw as soon as the product was there');
+    expectLacks(visit, `stars: ${print(error)}`, 'only stars have failed');
   });
 
   it('stops and delays nothing when an optional part fails', async () => {
@@ -1244,6 +1316,19 @@ describe('6 · optional parts', () => {
     expect(error.path, 'who needs it, and what may be missing').toEqual(['price', 'session']);
   });
 
+  it('refuses optional parts as well if they can never be done', () => {
+    const rules = { price: OPTIONAL, offers: { ...OPTIONAL, fallback: [] } };
+    const unknown = refusalOf({ product: [], price: ['product', 'prodcut'] }, rules);
+    expect(unknown.problem, 'price is optional, but there is no “prodcut”').toBe('unknown part');
+    expect(unknown.path, 'who needs it, and the name').toEqual(['price', 'prodcut']);
+    const needs = { product: [], price: ['product', 'offers'], offers: ['price'] };
+    const { problem, path } = refusalOf(needs, rules);
+    expect(problem, 'price and offers are optional, but each needs the other').toBe('cycle');
+    expect(asCycle(path), 'path, beginning with the first name of the alphabet').toBe(
+      'offers → price → offers',
+    );
+  });
+
   it('refuses it also where it is well hidden', () => {
     const needs = { a: [], b: ['a'], c: ['b', 'a'], d: ['c'], e: ['d', 'b'] };
     const rules = { a: OPTIONAL, b: { ...OPTIONAL, fallback: 0 }, c: OPTIONAL, d: OPTIONAL };
@@ -1335,19 +1420,21 @@ describe('6 · optional parts', () => {
   });
 
   it('has no page for a visitor who leaves while only optional parts are out', async () => {
-    const shop = new Shop();
-    const leaving = new AbortController();
-    const rules = { reviews: { ...OPTIONAL, fallback: 'no reviews yet' } };
-    const plan = shop.plan({ product: [], reviews: [] }, rules);
-    const visit = await open(plan, { signal: leaving.signal });
-    await shop.answer('product');
-    const reason = new Error('the tab was closed');
-    leaving.abort(reason);
-    await settle();
-    expectVeryError(visit, reason, 'the visitor has left; a page would count as one that was seen');
-    expectStopped(shop.call('reviews'), reason, 'the visitor has left');
-    expectNoTimer('the visitor has left');
-    expectNoListener(leaving.signal, 'the visitor has left');
+    for (const reason of [new Error('the tab was closed'), null, 0]) {
+      const shop = new Shop();
+      const leaving = new AbortController();
+      const rules = { reviews: { ...OPTIONAL, fallback: 'no reviews yet' } };
+      const plan = shop.plan({ product: [], reviews: [] }, rules);
+      const visit = await open(plan, { signal: leaving.signal });
+      await shop.answer('product');
+      leaving.abort(reason);
+      await settle();
+      const because = 'the visitor has left; a page would count as one that was seen';
+      expectVeryError(visit, reason, because);
+      expectStopped(shop.call('reviews'), reason, 'the visitor has left');
+      expectNoTimer('the visitor has left');
+      expectNoListener(leaving.signal, 'the visitor has left');
+    }
   });
 
   it.for(['value', 'error'])('changes nothing in the page by a late %s', async (late) => {
@@ -1376,12 +1463,32 @@ describe('6 · optional parts', () => {
     const shop = new Shop();
     const plan = shop.plan({ reviews: [] }, { reviews: OPTIONAL });
     const first = await open(plan);
-    await shop.call('reviews').fails(outage('reviews'));
+    const error = outage('reviews');
+    await shop.call('reviews').fails(error);
     const second = await open(plan);
     await shop.answer('reviews');
     expectTold(second, pageWith('reviews'), 'the second visit');
     expectLacks(second, 'nothing', 'reviews were there for the second visitor');
     expectTold(first, 'a page with nothing', 'the first visit');
+    expectLacks(first, `reviews: ${print(error)}`, 'the first visit, after the second');
+  });
+
+  it('shows nobody what was there for the visitor before', async () => {
+    const shop = new Shop();
+    const plan = shop.plan({ product: [], wishes: [] }, { wishes: OPTIONAL });
+    const ada = await open(plan);
+    await shop.call('wishes').answers('the wishes of Ada');
+    await shop.answer('product');
+    const bob = await open(plan);
+    await shop.call('wishes').fails(outage('wishes'));
+    await shop.answer('product');
+    expectTold(
+      bob,
+      pageWith('product'),
+      'wishes have failed for Bob, who must not see those of Ada',
+    );
+    const hers = 'a page with product: “a product”, wishes: “the wishes of Ada”';
+    expectTold(ada, hers, 'the first visit');
   });
 });
 
