@@ -731,6 +731,13 @@ describe('1 · a request goes through both sidecars', () => {
     const seen = app.calls.map(({ what }) => what);
     const want = sent.map(({ method, path }) => `${method} ${path}`);
     expect(seen, 'payments has to see each request as checkout has sent it').toEqual(want);
+    const bare = app.calls.filter(({ req }) => ['GET', 'DELETE'].includes(String(req.method)));
+    const framed = bare.filter(({ req }) => 'transfer-encoding' in req.headers);
+    const why = 'requests without a body that reach payments with a chunked one';
+    expect(
+      framed.map(({ what }) => what),
+      why,
+    ).toEqual([]);
   });
 
   it('carries the body, and the status and body of the response', async () => {
