@@ -174,6 +174,8 @@ describe('1 · events become a customer', () => {
     apply(service.change('x', { note: 'ring twice', floor: 3 }));
     apply(service.change('x', { note: '', floor: 0 }));
     expectCopy('x', 2, false, 'an empty note, and the ground floor');
+    apply(service.change('x', { floor: -1 }));
+    expectCopy('x', 3, false, 'the basement');
   });
 
   it('knows also a customer of whom it knows nothing else', () => {
@@ -187,6 +189,11 @@ describe('1 · events become a customer', () => {
     apply(...ada(), service.change('bob', { name: 'Bob', city: 'Graz' }));
     expectCopy('bob', 1, false, 'Bob is at his first version');
     expectCopy('ada', 3, false, 'Ada at her third');
+    for (const id of ['', 'toString', '__proto__']) {
+      expect(model.get(id), `nobody has heard of a customer with the id “${id}”`).toBeUndefined();
+      apply(service.change(id, { city: 'Rome' }), service.change(id, { city: 'Oslo' }));
+      expectCopy(id, 2, false, `a customer with the id “${id}”`);
+    }
   });
 
   it('keeps models apart', () => {
@@ -196,22 +203,26 @@ describe('1 · events become a customer', () => {
 
   it('does not let a reader change it', () => {
     apply(ada()[0]);
-    const copy = model.get('ada');
-    try {
-      Object.assign(copy?.customer ?? {}, { city: 'Atlantis' });
-    } catch {
-      // A frozen object is as good.
-    }
+    const changing = (what: object | undefined, change: object) => {
+      try {
+        Object.assign(what ?? {}, change);
+      } catch {
+        // A frozen object is as good.
+      }
+    };
+    changing(model.get('ada')?.customer, { city: 'Atlantis' });
+    changing(model.get('ada'), { version: 9, hasGap: true, customer: {} });
     expectCopy('ada', 1, false, 'a reader has changed what it got');
   });
 
   it('does not change what it has given', () => {
-    const [registered, moved] = ada();
-    apply(registered);
+    const [registered, moved, phone] = ada();
+    apply(registered, phone);
     const before = model.get('ada');
     apply(moved);
     expect(before?.customer['city'], 'a label is printed from what was read').toBe('Rome');
     expect(before?.version, 'and it says of when it is').toBe(1);
+    expect(before?.hasGap, 'and that something was missing then').toBe(true);
   });
 });
 
@@ -259,6 +270,14 @@ describe('2 · twice, and out of order', () => {
     const four = service.change('ada', { city: 'Bonn' });
     apply(four, two, three);
     expectCopy('ada', 4, false, 'and the fourth once');
+  });
+
+  it('lets as many wait as come before their turn', () => {
+    const events = Array.from({ length: 1_000 }, (_, nth) => service.change('ada', { nr: nth }));
+    apply(...events.slice(1).toReversed());
+    expect(gaps(), '999 events wait for the first').toEqual(['ada 1']);
+    apply(...events.slice(0, 1));
+    expectCopy('ada', 1_000, false, 'the first has come, and 999 have waited for it');
   });
 
   it('lets no customer wait for another', () => {
@@ -465,6 +484,9 @@ describe('5 · how stale', () => {
     expect(model.staleMs, 'it was on its way for 5 s').toBe(5_000);
     await advance(1_000);
     expect(model.staleMs, 'a second later').toBe(6_000);
+    model = createReadModel();
+    apply(...service.log, service.delete('ada'));
+    expect(model.staleMs, 'a deletion is news as well').toBe(0);
   });
 
   it('is told of a quiet time by heartbeats', async () => {
@@ -528,9 +550,11 @@ describe('5 · how stale', () => {
     stepWallClock(-60_000);
   });
 
-  it('is never less than nothing', () => {
+  it('is never less than nothing', async () => {
     model.heartbeat(Date.now() + 700);
     expect(model.staleMs, 'the clock over there is ahead of ours by 700 ms').toBe(0);
+    await advance(1_000);
+    expect(model.staleMs, 'a second later: 300 ms since then, by our clock').toBe(300);
     stepWallClock(-3_600_000);
     expect(model.staleMs, 'our clock has been set back by an hour').toBe(0);
     stepWallClock(3_600_000);
@@ -631,9 +655,12 @@ describe('6 · again from the start', () => {
     const replay = model.replay(log).catch((error: unknown) => (told = error));
     await gives(...service.log.slice(0, 1));
     apply(service.change('ada', { city: 'Bonn' }));
+    await advance(2_000);
+    await gives(service.change('bob', { city: 'Graz' }));
     await fails(failure);
     await replay;
     expect(told, 'whoever asked for the replay is told').toBe(failure);
+    expect(model.staleMs, 'nobody sees what only the log has said').toBe(2_000);
     expectCopy('ada', 4, false, 'the old copy, with what has come in meanwhile');
     apply(service.change('ada', { city: 'Kyiv' }));
     expectCopy('ada', 5, false, 'and it goes on');
@@ -718,8 +745,10 @@ describe('6 · again from the start', () => {
   it('knows from the log how stale it is', async () => {
     ada();
     await advance(3_000);
-    await replayed(model.replay(logOf(service.log)), 'nothing had come in before');
-    expect(model.staleMs, 'the newest event of the log is 3 s old').toBe(3_000);
+    service.change('ada', { city: 'Bonn' });
+    const last = service.change('ada', { city: 'Kyiv' });
+    await replayed(model.replay(logOf([...service.log.slice(0, 3), last])), 'the log lacks one');
+    expect(model.staleMs, 'the newest that is in the copy is 3 s old, and one waits').toBe(3_000);
     model = createReadModel();
     await replayed(model.replay(logOf([])), 'an empty log');
     expect(model.staleMs, 'still nothing is known').toBeUndefined();
@@ -746,6 +775,21 @@ describe('6 · again from the start', () => {
     await ends();
     await replayed(replay, 'three events of 10 s ago');
     expect(model.staleMs, 'the last heartbeat was 100 ms ago').toBe(100);
+  });
+
+  it('does not forget an answer that was news to the old copy alone', async () => {
+    const events = ada();
+    apply(events[0]);
+    const { log, gives, ends } = slowLog();
+    const replay = model.replay(log);
+    await gives(...events);
+    await advance(5_000);
+    model.resync('ada', service.snapshot('ada'));
+    expect(model.staleMs, 'the old copy has taken over the answer').toBe(0);
+    await ends();
+    await replayed(replay, 'the log had all that the answer said');
+    expectCopy('ada', 3, false, 'the new copy');
+    expect(model.staleMs, 'what has been heard of stays heard of').toBe(0);
   });
 });
 

@@ -30,7 +30,6 @@ class Rejected extends Error {
 class Unavailable extends Error {
   override readonly name = 'Unavailable';
 }
-const isRejection = (error: unknown) => error instanceof Rejected;
 
 /** What becomes of one call. Or whatever a function returns or throws. */
 type Reply =
@@ -99,6 +98,7 @@ class Shop {
   readonly told: { readonly sagaId: string; readonly about: string }[] = [];
   readonly log = new PlayedLog();
   patience = { attempts: ATTEMPTS, backoffMs: BACKOFF_MS, timeoutMs: TIMEOUT_MS };
+  isRejection = (error: unknown): boolean => error instanceof Rejected;
   /** What the person on call does when told. */
   onTold: () => unknown = () => undefined;
   /** How long the next call takes, there and back; what it is for happens halfway. */
@@ -228,7 +228,9 @@ class Shop {
       if (process.isDead) return NEVER;
       this.#happens('call a person');
       this.told.push({ sagaId, about: inWords(outcome) });
-      return this.#callPerson(process, this.onTold());
+      const call = this.onTold();
+      const isPromise = call === undefined || call instanceof Promise;
+      return isPromise ? this.#callPerson(process, call) : call;
     };
   }
 
@@ -327,7 +329,7 @@ class Process {
       log: shop.log.for(this),
       steps: shop.stepsFor(this),
       ...shop.patience,
-      isRejection,
+      isRejection: shop.isRejection,
       onParked: shop.onParkedFor(this),
     });
     if (typeof this.#orchestrator?.run !== 'function') {
@@ -486,6 +488,17 @@ function deferred() {
   return { promise, resolve, reject };
 }
 
+/** Settles as the promise does, and is none. */
+function thenable(promise: Promise<unknown>) {
+  promise.catch(() => {});
+  return {
+    // oxlint-disable-next-line unicorn/no-thenable
+    then: (onValue: (value: unknown) => void, onError: (error: unknown) => void) => {
+      promise.then(onValue, onError);
+    },
+  };
+}
+
 let isHaunted = false;
 
 beforeEach(() => {
@@ -553,12 +566,11 @@ describe('1 · one step after the other', () => {
   });
 
   it('takes an action that returns no promise, or anything with a then', async () => {
-    // oxlint-disable-next-line unicorn/no-thenable
-    const thenable = { then: (onValue: (value: string) => void) => onValue('parcel no. 7') };
+    const parcel = () => thenable(Promise.resolve('parcel no. 7'));
     const shop = new Shop(
       checkout({
         payment: { does: [() => 'charge no. 5'] },
-        shipping: { does: [() => thenable], isPivot: true },
+        shipping: { does: [parcel], isPivot: true },
       }),
     );
     const order = await shop.sells();
@@ -580,9 +592,15 @@ describe('1 · one step after the other', () => {
     expect(shop.callsOf('payment')[1]?.call.input, 'what the second customer pays').toEqual({
       item: 'pan',
     });
+    const [, second] = shop.callsOf('inventory');
+    expect(second?.call.outputs, 'the second order begins: what is known of it').toEqual({});
     paying.resolve('paid');
     await settle();
     expect(slow.outcome?.state, 'payment has answered').toBe('completed');
+    const goods = slow.outputOf('inventory');
+    expect(goods, 'the goods of the first order, whatever the second one has got').toBe(
+      'inventory no. 1',
+    );
   });
 });
 
@@ -618,14 +636,21 @@ describe('2 · a rejection is undone', () => {
     expectCount(tries, 1, 'the card was declined: how often it is asked for the money');
   });
 
-  it('takes an action that throws in place of rejecting', async () => {
-    const declines = () => {
-      throw new Rejected('payment is refused');
+  it('takes an action that throws in place of rejecting, or a thenable that rejects', async () => {
+    const no = new Rejected('payment is refused');
+    const throws = () => {
+      throw no;
     };
-    const shop = new Shop(checkout({ payment: { does: [declines] } }));
-    const order = await shop.sells();
-    expectStory(shop, 'inventory → payment → undo inventory', 'payment threw a rejection');
-    expectTold(order, compensated(refused('payment')), 'payment threw a rejection');
+    const declines = {
+      'payment threw a rejection': throws,
+      'payment returned a thenable that rejects': () => thenable(Promise.reject(no)),
+    };
+    for (const [because, reply] of Object.entries(declines)) {
+      const shop = new Shop(checkout({ payment: { does: [reply] } }));
+      const order = await shop.sells();
+      expectStory(shop, 'inventory → payment → undo inventory', because);
+      expectTold(order, compensated(refused('payment')), because);
+    }
   });
 
   it('begins a compensation when the one before has answered, and not earlier', async () => {
@@ -645,7 +670,7 @@ describe('2 · a rejection is undone', () => {
     expectStory(shop, `${story} → undo inventory`, 'the refund has been confirmed');
   });
 
-  it('tells a compensation what its action has returned, and the key it went by', async () => {
+  it('tells a compensation what the actions have returned, and the key its own went by', async () => {
     const shop = new Shop(checkout({ shipping: { does: NO, isPivot: true } }));
     await shop.sells();
     for (const step of ['inventory', 'payment']) {
@@ -654,8 +679,10 @@ describe('2 · a rejection is undone', () => {
       const { key, input, outputs } = undone?.call ?? expect.fail(`${step} must be undone`);
       expect(key, `${step}: the key of what is to be undone`).toBe(done?.call.key);
       expect(input, `${step}: the order that is undone`).toEqual(KETTLE);
-      const own = numberOf(step, step === 'inventory' ? 1 : 2);
-      expect(outputs[step], `${step}: what its action has returned`).toBe(own);
+      expect(outputs, `“undo ${step}”: all that the actions have returned`).toEqual({
+        inventory: 'inventory no. 1',
+        payment: 'payment no. 2',
+      });
     }
   });
 
@@ -722,14 +749,20 @@ describe('3 · no answer is no rejection', () => {
     }
   });
 
-  it('does not mix up many steps either', async () => {
-    const names = Array.from({ length: 12 }, (_, nth) => `step ${nth}`);
-    const shop = new Shop(Object.fromEntries(names.map((name) => [name, {}])));
+  it('does not mix up many steps either, nor names that look alike', async () => {
+    const many = Array.from({ length: 12 }, (_, nth) => `a step with a long name, no. ${nth}`);
+    const shop = new Shop(Object.fromEntries(many.map((name) => [name, {}])));
     const process = shop.open();
     process.run('7');
     process.run('71');
     await advance(LONG_MS);
     expectKeys(shop.called, 24, 'orders “7” and “71”, of twelve steps each');
+
+    // An é that is one sign, one that is an e with an accent, and letters that share their last byte.
+    const alike = ['cafe', 'Cafe', ' cafe', 'cafe ', 'caf\u00e9', 'cafe\u0301', '\u5305', '\u8305'];
+    const other = new Shop(Object.fromEntries(alike.map((name) => [name, {}])));
+    await other.sells();
+    expectKeys(other.called, alike.length, `steps ${alike.map((name) => `“${name}”`).join(', ')}`);
   });
 
   it('undoes a step that has not answered as well, first of all', async () => {
@@ -744,6 +777,16 @@ describe('3 · no answer is no rejection', () => {
       const times = [0, BACKOFF_MS, 2 * BACKOFF_MS, 2 * BACKOFF_MS];
       expectTimes(calls, times, 'no attempt is left, so there is nothing to wait for');
     }
+  });
+
+  it('never takes its own timeout for a rejection', async () => {
+    const shop = new Shop(checkout({ payment: { does: ['works, but hangs'] } }));
+    shop.isRejection = (error) => !(error instanceof Unavailable);
+    await shop.sells();
+    const story = 'inventory → payment → payment → payment → undo payment → undo inventory';
+    const because = 'payment has never answered, and isRejection says yes to all it does not know';
+    expectStory(shop, story, because);
+    expectStanding(shop, 'nothing', because);
   });
 
   it('tells what the last attempt has failed with', async () => {
@@ -820,6 +863,8 @@ describe('3 · no answer is no rejection', () => {
     const tries = shop.callsOf('payment').length;
     expectCount(tries, 2, 'no connection, then declined: how often payment is tried');
     expectTold(order, compensated(refused('payment')), 'no connection, then declined');
+    const undone = shop.callsOf('payment', 'undo').length;
+    expectCount(undone, 0, 'declined in the end, so there is no charge: how often it is undone');
   });
 
   it('tries a compensation again in the same way', async () => {
@@ -949,6 +994,22 @@ describe('4 · the point of no return', () => {
     expect(told?.about, 'what the person was told').toBe(order.told);
   });
 
+  it('takes whatever the call to a person returns, and waits for anything with a then', async () => {
+    const shop = new Shop(checkout({ receipt: { does: NO } }));
+    shop.onTold = () => 'sent';
+    const told = await shop.sells('order-1');
+    expectTold(told, parked(refused('receipt')), 'onParked returned a string');
+
+    const calling = deferred();
+    shop.onTold = () => thenable(calling.promise);
+    const order = shop.open().run('order-2');
+    await settle();
+    expectTold(order, 'nothing yet', 'onParked returned a thenable that has not resolved');
+    calling.resolve(undefined);
+    await settle();
+    expectTold(order, parked(refused('receipt')), 'the thenable of onParked has resolved');
+  });
+
   it('calls nobody about an order that has completed or was undone', async () => {
     const completes = new Shop();
     await completes.sells();
@@ -1015,14 +1076,35 @@ describe('5 · compensations that fail', () => {
     expect(stuck, 'what a person has to look at').toEqual(['payment']);
   });
 
-  it('takes a compensation that throws in place of rejecting', async () => {
-    const breaks = () => {
-      throw new Unavailable('undo payment: no connection');
+  it('takes a compensation that throws in place of rejecting, or a thenable that rejects', async () => {
+    const breaks = {
+      'the refund threw': () => {
+        throw new Unavailable('undo payment: no connection');
+      },
+      'the refund returned a thenable that rejects': () =>
+        thenable(Promise.reject(new Unavailable('undo payment: no connection'))),
     };
-    const shop = new Shop(checkout({ payment: { undoes: [breaks] }, shipping: noDelivery }));
+    for (const [because, reply] of Object.entries(breaks)) {
+      const shop = new Shop(checkout({ payment: { undoes: [reply] }, shipping: noDelivery }));
+      const order = await shop.sells();
+      const story = parked(refused('shipping'), [failed('payment', 'undo')]);
+      expectTold(order, story, because);
+    }
+  });
+
+  it('takes a compensation that returns a plain value', async () => {
+    const undoes = [() => 'refunded'];
+    const shop = new Shop(checkout({ payment: { undoes }, shipping: noDelivery }));
     const order = await shop.sells();
-    const story = parked(refused('shipping'), [failed('payment', 'undo')]);
-    expectTold(order, story, 'the refund threw');
+    expectTold(order, compensated(refused('shipping')), 'the refund returned without a promise');
+  });
+
+  it('takes an error that says nothing for an error', async () => {
+    const payment: StepPlan = { does: errors(''), undoes: errors('') };
+    const shop = new Shop(checkout({ payment }));
+    const order = await shop.sells();
+    const silent = { step: 'payment', message: '' };
+    expectTold(order, parked(silent, [silent]), 'payment fails with new Error(""), and its refund');
   });
 
   it.each(['rejects', 'throws'])('tells the caller when the call to a person %s', async (how) => {
@@ -1222,7 +1304,9 @@ describe('6 · processes die, the log remembers', () => {
     await advance(LONG_MS);
     const because = 'another process has undone the order, and now the first one has its answer';
     expectStory(shop, story, `${because}: it must not ship`);
-    expect(slow.error, `${because}: its write is refused`).toBeInstanceOf(LogError);
+    if (slow.end === 'outcome') return expectTold(slow, order.told, because);
+    const refusal = `${because}: it has to hear from the log that it is out`;
+    expect(slow.error, refusal).toBeInstanceOf(LogError);
   });
 });
 

@@ -388,6 +388,35 @@ class SlammedDoor {
   }
 }
 
+/** A port on which connections come about, and nobody ever speaks. */
+class SilentDoor {
+  readonly sockets = new Set<Socket>();
+  connections = 0;
+  readonly server = net.createServer((socket) => {
+    this.connections += 1;
+    this.sockets.add(socket);
+    socket.on('error', () => {});
+    socket.once('close', () => this.sockets.delete(socket)).resume();
+  });
+
+  static async start(): Promise<SilentDoor> {
+    const door = new SilentDoor();
+    door.server.listen(0, LOOPBACK);
+    await once(door.server, 'listening');
+    opened.add(door);
+    return door;
+  }
+
+  get port(): number {
+    return portOf(this.server);
+  }
+
+  close(): void {
+    for (const socket of this.sockets) socket.destroy();
+    this.server.close();
+  }
+}
+
 function portOf(server: net.Server): number {
   const address = server.address();
   return typeof address === 'object' && address ? address.port : expect.fail('no port');
@@ -702,6 +731,13 @@ describe('1 · a request goes through both sidecars', () => {
     const seen = app.calls.map(({ what }) => what);
     const want = sent.map(({ method, path }) => `${method} ${path}`);
     expect(seen, 'payments has to see each request as checkout has sent it').toEqual(want);
+    const bare = app.calls.filter(({ req }) => ['GET', 'DELETE'].includes(String(req.method)));
+    const framed = bare.filter(({ req }) => 'transfer-encoding' in req.headers);
+    const why = 'requests without a body that reach payments with a chunked one';
+    expect(
+      framed.map(({ what }) => what),
+      why,
+    ).toEqual([]);
   });
 
   it('carries the body, and the status and body of the response', async () => {
@@ -745,6 +781,11 @@ describe('1 · a request goes through both sidecars', () => {
       ['DELETE', 'with a content-length', []],
       ['DELETE', 'with a chunked body', chunked],
       ['GET', 'with a chunked body', chunked],
+      [
+        'GET',
+        'with a content-length that Connection names',
+        ['Connection', 'content-length', 'Content-Length', String(body.length)],
+      ],
     ] as const;
     for (const [method, framing, headers] of framings) {
       const before = app.calls.length;
@@ -1212,6 +1253,15 @@ describe('4 · time and tries', () => {
     await expectBrokenOff(call, 'checkout has its 504, and payments works on for nobody');
   });
 
+  it('answers 504 also if nobody speaks on the connection', async () => {
+    const silent = await SilentDoor.start();
+    const shop = await outTo([silent], { timeoutMs: 40, retries: 2 });
+    const { status } = await shop.asks({ method: 'POST', body: 'x' }).reply();
+    expect(status, 'the handshake has not come to its end within timeoutMs').toBe(504);
+    const missing = 'checkout has its 504, and the connection to whoever is silent is still open';
+    await eventually(() => silent.sockets.size === 0, missing);
+  });
+
   it('gives a response as much time as it takes, once it has begun', async () => {
     const pay = await endpoint();
     let told = '';
@@ -1334,10 +1384,14 @@ describe('4 · time and tries', () => {
     };
     const shop = await outTo([pay], { retries: 2 });
     for (const headers of [[], ['Transfer-Encoding', 'chunked']]) {
-      const { status } = await shop.asks({ method: 'PUT', body: 'x', headers }).reply();
-      expect(status, 'a PUT is idempotent, but its body is gone').toBe(503);
+      for (const method of ['PUT', 'DELETE']) {
+        const before = pay.calls.length;
+        const { status } = await shop.asks({ method, body: 'x', headers }).reply();
+        expect(status, `a ${method} is idempotent, but its body is gone`).toBe(503);
+        const why = `how often a ${method} was sent: where did its body come from again?`;
+        expect(pay.calls.length - before, why).toBe(1);
+      }
     }
-    expect(asked(pay), 'a PUT was repeated, and where did its body come from?').toBe('2');
   });
 
   it('passes on every other answer as it is', async () => {
@@ -1418,6 +1472,10 @@ describe('4 · time and tries', () => {
   });
 
   it('starts a trace where there is none', async () => {
+    const { app, pay: inbound } = await bothSidecars();
+    await inbound.told();
+    const began = String(app.calls[0]?.req.headers['traceparent']);
+    expect(VALID.test(began), `whoever calls has no trace; payments sees ${began}`).toBe(true);
     const pay = await endpoint();
     const shop = await outTo([pay]);
     const zeros = '0'.repeat(32);
@@ -1454,6 +1512,14 @@ describe('5 · who is asked', () => {
     const shop = await outTo(all);
     await shop.asksTimes(6);
     expect(asked(...all), 'six requests, one after another, for three endpoints').toBe('2, 2, 2');
+
+    const four = [await endpoint(), await endpoint(), await endpoint(), await endpoint()];
+    const routes = { payments: routeTo(four.slice(0, 2)), ledger: routeTo(four.slice(2)) };
+    const both = new Outbound(await sidecar({ routes }));
+    for (const host of ['payments', 'ledger', 'payments', 'ledger']) await both.told({ host });
+    const why =
+      'two requests for payments and two for the ledger, in turn; both have two endpoints';
+    expect(asked(...four), why).toBe('1, 1, 1, 1');
   });
 
   it('draws the target by its weight, once for each request', async () => {
@@ -1495,12 +1561,13 @@ describe('5 · who is asked', () => {
     const [stable, canary] = [await endpoint(), await endpoint()];
     canary.answers(503);
     const targets = [target([stable], { weight: 95 }), target([canary], { weight: 5 })];
-    const draws = [0.99];
-    const random = () => draws.pop() ?? 0;
+    let draws = 0;
+    const random = () => ((draws += 1) === 1 ? 0.99 : 0);
     const shop = await outTo([], { targets, retries: 2 }, { random });
     const { status } = await shop.asks().reply();
     expect(status, 'the canary fails: that has to be seen, or it is promoted').toBe(503);
     expect(asked(stable, canary), 'requests at stable, and at the canary').toBe('0, 3');
+    expect(draws, 'how often random() is called for a request of three tries').toBe(1);
   });
 
   /** An endpoint that fails in this way, and does not get better. */
@@ -1515,13 +1582,13 @@ describe('5 · who is asked', () => {
     const [bad, good] = [await failing((call) => call.breaksOff()), await endpoint()];
     const shop = await outTo([bad, good], {}, ejecting(3));
     const told = await shop.asksTimes(2);
-    bad.answers(500, '');
+    bad.answers(599, '');
     told.push(...(await shop.asksTimes(2)));
     bad.close();
     await settle();
     told.push(...(await shop.asksTimes(2)));
-    const why = 'one of two endpoints breaks off, then answers 500, and then is gone: six requests';
-    const failures = [reply(500, ''), reply(502, ''), reply(503, '')];
+    const why = 'one of two endpoints breaks off, then answers 599, and then is gone: six requests';
+    const failures = [reply(502, ''), reply(503, ''), reply(599, '')];
     expect(told.toSorted(), why).toEqual([...numbered(3, () => reply(200)), ...failures]);
     const later = await shop.asksTimes(2);
     const out = 'that were three failures in a row: it is out now, and the other is asked alone';
@@ -1559,14 +1626,14 @@ describe('5 · who is asked', () => {
   it('forgets failures after a success', async () => {
     const flaky = await endpoint();
     const good = await endpoint();
-    const shop = await outTo([flaky, good], {}, ejecting(2));
-    for (const status of [500, 304, 503, 404, 500]) {
+    const shop = await outTo([flaky, good], {}, ejecting(3));
+    const statuses = [500, 503, 304, 500, 503, 404, 500, 503];
+    for (const status of statuses) {
       flaky.answers(status, '');
       await shop.asksTimes(2);
     }
-    expect(asked(flaky, good), 'never two failures in a row: whatever is below 500 is none').toBe(
-      '5, 5',
-    );
+    const why = `three failures put it out, and it answers ${statuses.join(', ')}: never three in a row`;
+    expect(asked(flaky, good), why).toBe('8, 8');
   });
 
   it('does not count a caller who hangs up', async () => {
@@ -1584,13 +1651,16 @@ describe('5 · who is asked', () => {
   });
 
   it('leaves half of the endpoints in, however they fail', async () => {
+    const others = [await endpoint(), await endpoint(), await endpoint(), await endpoint()];
     for (const [count, stay] of [
       [3, 2],
       [4, 2],
     ] as const) {
       const all: Service[] = [];
       while (all.length < count) all.push(await failing((call) => call.answers(500, 'no')));
-      const shop = await outTo(all, {}, ejecting(1));
+      const routes = { payments: routeTo(all), ledger: routeTo(others) };
+      const shop = new Outbound(await sidecar({ routes, ...ejecting(1) }));
+      for (const _ of others) await shop.told({ host: 'ledger' });
       await shop.asksTimes(count);
       const before = all.map(({ calls }) => calls.length);
       const told = await shop.asksTimes(stay + 1);
@@ -1650,6 +1720,17 @@ describe('5 · who is asked', () => {
     expect(most, 'checks of one endpoint that were under way at once').toBeLessThanOrEqual(2);
     await shop.asksTimes(2);
     expect(bad.calls.length, 'no answer is no sign of health').toBe(1);
+  });
+
+  it('gives up a check on whose connection nobody speaks', async () => {
+    const doors = [await SilentDoor.start(), await SilentDoor.start()];
+    const ejection = ejecting(1, { ...SOON, checkTimeoutMs: 20 });
+    const shop = await outTo(doors, { timeoutMs: 40 }, ejection);
+    expect(await shop.told(), 'nobody speaks within timeoutMs').toBe(reply(504, ''));
+    const connections = () => doors.reduce((sum, door) => sum + door.connections, 0);
+    const missing =
+      'one connection for a request, and then one for each check: no check came after the first';
+    await eventually(() => connections() >= 3, missing);
   });
 
   it('takes no impostor for a sign of health', async () => {
@@ -1786,6 +1867,17 @@ describe('6 · everything changes while it runs', () => {
     shop.sidecar.update({ routes: { payments: routeTo([], { targets }) } });
     await shop.asksTimes(3);
     expect(asked(bad, good), 'the endpoint was out before, and is not well').toBe('1, 4');
+  });
+
+  it('goes on counting failures after an update', async () => {
+    const [bad, good] = [await endpoint(), await endpoint()];
+    bad.answers(500);
+    const shop = await outTo([bad, good], {}, ejecting(2));
+    await shop.asksTimes(2);
+    shop.sidecar.update({ routes: { payments: routeTo([bad, good]) } });
+    await shop.asksTimes(6);
+    const why = 'two failures in a row, with an update between them: how many requests it gets';
+    expect(bad.calls.length, why).toBe(2);
   });
 
   it('checks nobody who is in no route any more', async () => {

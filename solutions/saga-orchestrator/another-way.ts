@@ -175,30 +175,32 @@ class CheckpointingOrchestrator<Input> implements Orchestrator<Input> {
   }
 
   async #ask(task: () => unknown): Promise<Reply> {
-    const { attempts, backoffMs, isRejection } = this.#options;
+    const { attempts, backoffMs } = this.#options;
     let reply = await this.#askOnce(task);
-    for (let tried = 1; tried < attempts && reply.kind === 'error'; tried += 1) {
-      if (isRejection(reply.error)) break;
+    for (let tried = 1; tried < attempts && reply.kind === 'silence'; tried += 1) {
       await sleep(backoffMs);
       reply = await this.#askOnce(task);
     }
-    if (reply.kind !== 'error') return reply;
-    const { error } = reply;
-    const message = error instanceof Error ? error.message : String(error);
-    return { kind: isRejection(error) ? 'rejection' : 'silence', message };
+    return reply;
   }
 
-  async #askOnce(task: () => unknown): Promise<Answer | { kind: 'error'; error: unknown }> {
+  async #askOnce(task: () => unknown): Promise<Reply> {
+    const { timeoutMs, isRejection } = this.#options;
     const done = new AbortController();
-    const late = async () => {
-      await sleep(this.#options.timeoutMs, undefined, { signal: done.signal });
-      throw new Error('no answer in time');
+    const late = async (): Promise<Reply> => {
+      await sleep(timeoutMs, undefined, { signal: done.signal });
+      return { kind: 'silence', message: 'no answer in time' };
+    };
+    const heard = async (): Promise<Reply> => {
+      try {
+        return { kind: 'answer', output: await task() };
+      } catch (error) {
+        const message = error instanceof Error ? error.message : String(error);
+        return { kind: isRejection(error) ? 'rejection' : 'silence', message };
+      }
     };
     try {
-      const output = await Promise.race([(async () => task())(), late()]);
-      return { kind: 'answer', output };
-    } catch (error) {
-      return { kind: 'error', error };
+      return await Promise.race([heard(), late()]);
     } finally {
       done.abort();
     }
@@ -224,12 +226,9 @@ interface Going {
 
 const BEGINNING: Going = { phase: 'forward', at: 0, outputs: {}, stuck: [] };
 
-interface Answer {
-  readonly kind: 'answer';
-  readonly output: unknown;
-}
-
-type Reply = Answer | { readonly kind: 'rejection' | 'silence'; readonly message: string };
+type Reply =
+  | { readonly kind: 'answer'; readonly output: unknown }
+  | { readonly kind: 'rejection' | 'silence'; readonly message: string };
 
 function failureOf({ failure }: Going): Failure {
   if (failure) return failure;

@@ -104,7 +104,8 @@ export function createOrchestrator<Input>(
         return { output: await within(timeoutMs, task) };
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);
-        if (isRejection(error)) return { message, isUnknown: false };
+        const isAnswer = !(error instanceof NoAnswer) && isRejection(error);
+        if (isAnswer) return { message, isUnknown: false };
         if (attempt === attempts) return { message, isUnknown: true };
         await new Promise((resolve) => setTimeout(resolve, backoffMs));
       }
@@ -188,10 +189,13 @@ function memoryOf(sagaId: string, log: SagaLog, entries: readonly string[]) {
   };
 }
 
+/** Nobody has said anything, so there is nothing that `isRejection` could judge. */
+class NoAnswer extends Error {}
+
 /** Settles as `task` does, or rejects when its time is up. What comes after that goes nowhere. */
 function within(ms: number, task: () => unknown): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
+    const timer = setTimeout(() => reject(new NoAnswer(`no answer within ${ms} ms`)), ms);
     const stop = () => clearTimeout(timer);
     new Promise((settled) => settled(task())).then(resolve, reject).finally(stop);
   });

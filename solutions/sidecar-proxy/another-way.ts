@@ -504,28 +504,28 @@ interface Trace {
   readonly id: string;
   readonly flags: string;
   readonly isNew: boolean;
-  readonly isChunked: boolean;
+  readonly isFramed: boolean;
 }
 
 function traceOf({ headers }: IncomingMessage): Trace {
-  const isChunked = headers['transfer-encoding'] !== undefined;
+  const isFramed = 'transfer-encoding' in headers || 'content-length' in headers;
   const [version, id = '', span = '', flags = '', ...rest] = String(headers['traceparent']).split(
     '-',
   );
   const isHex = /^[0-9a-f]{32} [0-9a-f]{16} [0-9a-f]{2}$/.test(`${id} ${span} ${flags}`);
   const isValid =
     version === '00' && isHex && rest.length === 0 && !/^0*$/.test(id) && !/^0*$/.test(span);
-  if (isValid) return { id, flags, isNew: false, isChunked };
-  return { id: randomBytes(16).toString('hex'), flags: '01', isNew: true, isChunked };
+  if (isValid) return { id, flags, isNew: false, isFramed };
+  return { id: randomBytes(16).toString('hex'), flags: '01', isNew: true, isFramed };
 }
 
-function traced(headers: OutgoingHttpHeaders, { id, flags, isNew, isChunked }: Trace) {
+function traced(headers: OutgoingHttpHeaders, { id, flags, isNew, isFramed }: Trace) {
   const { tracestate, ...others } = headers;
   return {
     ...others,
     ...(tracestate !== undefined && !isNew && { tracestate }),
-    // Without it, Node sends the body of a GET or DELETE with no frame around it.
-    ...(isChunked && { 'transfer-encoding': 'chunked' }),
+    // Without a frame, the body of a GET or DELETE reads like another request.
+    ...(isFramed && !('content-length' in headers) && { 'transfer-encoding': 'chunked' }),
     traceparent: `00-${id}-${randomBytes(8).toString('hex')}-${flags}`,
   };
 }

@@ -356,8 +356,10 @@ function headersFor(req: IncomingMessage): () => OutgoingHttpHeaders {
   const headers: OutgoingHttpHeaders = { ...endToEnd(req), host: req.headers.host ?? '' };
   // Whoever wrote it cannot prove it.
   delete headers[CLIENT_CERT];
-  // Node leaves the body of a DELETE without a frame, and then it reads like another request.
-  if ('transfer-encoding' in req.headers) headers['transfer-encoding'] = 'chunked';
+  // Node leaves the body of a DELETE without a frame, and then it reads like another request. The one that came has
+  // been dropped, or not: `Connection` may also name `content-length`.
+  const isFramed = 'transfer-encoding' in req.headers || 'content-length' in req.headers;
+  if (isFramed && !('content-length' in headers)) headers['transfer-encoding'] = 'chunked';
   const trace = TRACEPARENT.exec(String(headers['traceparent']));
   if (!trace) delete headers['tracestate'];
   const traceId = trace?.[1] ?? randomHex(16);
@@ -417,6 +419,8 @@ async function openDoor(server: http.Server, arrival: string, answer: Answer) {
     void close();
     for (const socket of all) socket.destroy();
   };
+  // Node would give a request five minutes, with its body, and a body takes as long as it takes.
+  server.requestTimeout = 0;
   server.listen(0, LOOPBACK);
   await once(server, 'listening');
   const address = server.address();
