@@ -796,6 +796,20 @@ describe('3 · the line', () => {
     expectFates([waiting], ['running'], 'it has ended');
   });
 
+  it('has the permit back before a caller that has waited has its answer', async () => {
+    const tills = tillsWith({ permits: 1, queue: 1 });
+    const running = await tills.call();
+    const refused: unknown[] = [];
+    const again = () => tills.bulkhead.run(() => POINTS).catch((error) => refused.push(error));
+    void tills.bulkhead.run(() => POINTS).then(() => Promise.all([again(), again()]));
+    await settle();
+    await running.ends();
+    expect(
+      refused,
+      'one permit, one place: a caller that had waited has its answer and calls twice; what was refused',
+    ).toEqual([]);
+  });
+
   it('is as good as new after a quiet day', async () => {
     const tills = tillsWith({ permits: 2, queue: 2, maxWaitMs: 1_000 });
     for (let day = 1; day <= 3; day += 1) {
@@ -1417,7 +1431,10 @@ describe('6 · compartments', () => {
     const points = bulkheads.for('points');
     await advance(24 * 3_600_000);
     for (let i = 0; i < 2_000; i += 1) bulkheads.for(`service ${i}`);
-    expect(bulkheads.for('points') === points, 'the same one ever after').toBe(true);
+    expect(
+      bulkheads.for('points') === points,
+      'a day and 2,000 other names later: the same compartment as before for "points"',
+    ).toBe(true);
   });
 
   it('takes the options of those that have their own, and the defaults for the rest', async () => {
@@ -1470,7 +1487,7 @@ describe('6 · compartments', () => {
     },
   );
 
-  it.each(['constructor', '__proto__'])(
+  it.each(['constructor', '__proto__', 'hasOwnProperty'])(
     'takes the options of a name like any other: "%s"',
     async (name) => {
       const own = Object.fromEntries([[name, { permits: 3, queue: 0 }]]);

@@ -736,6 +736,11 @@ describe('3 · failures', () => {
     expectAsked(rooms, 2, '38 ms after the second attempt began, and the delay is 40');
     await advance(3 + DELAY_MS);
     expectBegunAt(rooms, [0, 10, 50, 90], 'the first attempt failed after 10 ms');
+    const later = await hedged(hedgeWith({ maxAttempts: 4 }), 2);
+    await advance(10);
+    await later.rooms.nth(2).fails(outage());
+    await advance(DELAY_MS + 1);
+    expectBegunAt(later.rooms, [0, 40, 51, 91], 'the second attempt failed after 11 ms');
   });
 
   it('asks the next replica whichever attempt has failed', async () => {
