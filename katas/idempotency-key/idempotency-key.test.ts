@@ -337,6 +337,11 @@ describe('1 · one answer for each key', () => {
       await send(bank, {}, () => Promise.resolve(answer));
       expectAnswer(await send(bank), { ...answer }, `a body of ${name}`);
     }
+    const bank = processOf(memoryStore());
+    const bare = { status: 204, headers: {}, body: '' };
+    const first = await send(bank, {}, () => structuredClone(bare));
+    expectResponse(first, bare, 'a response without headers');
+    expectAnswer(await send(bank), bare, 'a response without headers');
   });
 
   it.each([200, 204, 302, 400, 402, 404, 409, 422, 429, 500, 503])(
@@ -390,6 +395,7 @@ describe('1 · one answer for each key', () => {
         [`a${sign}b`, 'c'],
         [`a${sign}`, 'b'],
         ['a', `${sign}b`],
+        ['a', `${sign}${sign}b`],
       ] as const;
       const seen = new Set<string>();
       for (const [client, key] of pairs) {
@@ -1174,6 +1180,21 @@ describe('6 · takeover', () => {
     const because = 'another attempt took over and has answered: two callers, one answer';
     expectResponse(first.sent, answer, because);
     expectAnswer(await send(bank), answer, 'a late attempt does not overwrite the answer');
+  });
+
+  it('gives a late caller that answer, however late it is and however many took over', async () => {
+    const store = memoryStore();
+    const first = await slowSend(processOf(store));
+    await advance(LEASE_MS);
+    const second = await slowSend(processOf(store));
+    await advance(LEASE_MS);
+    const answer = receipt();
+    await send(processOf(store), {}, () => Promise.resolve(answer));
+    await advance(5 * LEASE_MS);
+    await first.ends(receipt());
+    expectResponse(first.sent, answer, 'the third attempt has answered, five minutes ago');
+    await second.ends(receipt());
+    expectResponse(second.sent, answer, 'the third attempt has answered, five minutes ago');
   });
 
   it('gives a late caller 409 while the attempt that took over is under way', async () => {
