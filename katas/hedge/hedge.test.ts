@@ -1396,6 +1396,10 @@ describe('5 · a delay that is learned', () => {
     const hedge = learning();
     await quickCalls(hedge, 5);
     expectDelay(hedge, 1, 'five calls were answered within the same millisecond');
+    expect(
+      hedge.delayMs,
+      'less than 1 ms counts as 1 ms, or every call is hedged: delayMs',
+    ).toBeGreaterThanOrEqual(1);
     const { rooms } = await underWay(hedge);
     expectAsked(rooms, 1, 'the delay is 1 ms, and the call has just begun');
     await advance(2);
