@@ -310,13 +310,17 @@ describe('1 · permits: so many at once, no more', () => {
 
   it('takes a task that returns a plain value, even undefined', async () => {
     const tills = tillsWith({ permits: 5, queue: 0 });
-    const values = [42, undefined, null, '', tills];
+    const values = [42, undefined, null, '', ['70 points']];
     const calls = values.map((value) => tills.callFor(() => value));
     await settle();
     expect(
       calls.map(({ answer }) => answer),
       'tasks that return no promise',
     ).toEqual(values.map((value) => ({ value })));
+    const isTheVeryOne = calls.every(
+      ({ answer }, nth) => answer && 'value' in answer && answer.value === values[nth],
+    );
+    expect(isTheVeryOne, 'each caller gets the very value, not a copy of it').toBe(true);
   });
 
   it('takes a task that returns anything with a then', async () => {
@@ -343,6 +347,41 @@ describe('1 · permits: so many at once, no more', () => {
       expect(rejects.answer, `the task rejects with ${String(error)}`).toEqual({ error });
       expect(throws.answer, `the task throws ${String(error)}`).toEqual({ error });
     }
+  });
+
+  it('takes the refusal of another bulkhead for an error like any other', async () => {
+    const tills = tillsWith({ permits: 1, queue: 0 });
+    const other = tillsWith({ permits: 1, queue: 0 });
+    await other.call();
+    let refusal: unknown;
+    const call = tills.callFor(() =>
+      other.bulkhead
+        .run(() => POINTS)
+        .catch((error: unknown) => {
+          refusal = error;
+          throw error;
+        }),
+    );
+    await settle();
+    expect(
+      errorOf(call) === refusal,
+      `the task failed, as another bulkhead is full, and its caller needs that very error; it was told ${String(errorOf(call))}`,
+    ).toBe(true);
+    expect(call.begun, 'the task failed, as another bulkhead is full: how often it has run').toBe(
+      1,
+    );
+    await expectAllPermitsFree(tills, 1, 'the task has failed');
+  });
+
+  it('takes options without a signal', async () => {
+    const { bulkhead } = tillsWith({ permits: 1, queue: 0 });
+    let answer: unknown;
+    void callNeverThrows(() => bulkhead.run(() => POINTS, {})).then(
+      (value) => (answer = value),
+      (error: unknown) => (answer = error),
+    );
+    await settle();
+    expect(answer, 'a call with options, and without a signal in them').toBe(POINTS);
   });
 
   it.each([1, 2, 5, 20])('runs so many side by side, and refuses the next: %i', async (permits) => {
@@ -710,15 +749,15 @@ describe('3 · the line', () => {
   });
 
   it('runs a task once for each call, also when calls share it', async () => {
-    const { bulkhead } = tillsWith({ permits: 2, queue: 1 });
+    const { bulkhead } = tillsWith({ permits: 1, queue: 3 });
     let begun = 0;
     const countUp = () => Promise.resolve((begun += 1));
     const answers: unknown[] = [];
     const note = (answer: unknown) => answers.push(answer);
-    for (let i = 0; i < 3; i += 1) void bulkhead.run(countUp).then(note, note);
+    for (let i = 0; i < 4; i += 1) void bulkhead.run(countUp).then(note, note);
     await settle();
-    expect(answers, 'three calls with the same function, which counts how often it runs').toEqual([
-      1, 2, 3,
+    expect(answers, 'four calls with the same function, which counts how often it runs').toEqual([
+      1, 2, 3, 4,
     ]);
   });
 
@@ -755,6 +794,20 @@ describe('3 · the line', () => {
     expectFates([running, waiting], ['running', 'waiting'], 'a task that takes 26 days');
     await running.ends();
     expectFates([waiting], ['running'], 'it has ended');
+  });
+
+  it('has the permit back before a caller that has waited has its answer', async () => {
+    const tills = tillsWith({ permits: 1, queue: 1 });
+    const running = await tills.call();
+    const refused: unknown[] = [];
+    const again = () => tills.bulkhead.run(() => POINTS).catch((error) => refused.push(error));
+    void tills.bulkhead.run(() => POINTS).then(() => Promise.all([again(), again()]));
+    await settle();
+    await running.ends();
+    expect(
+      refused,
+      'one permit, one place: a caller that had waited has its answer and calls twice; what was refused',
+    ).toEqual([]);
   });
 
   it('is as good as new after a quiet day', async () => {
@@ -1153,23 +1206,26 @@ describe('5 · giving up', () => {
     }
   });
 
-  it.each([1, 250, 60_000])('refuses a call that has waited too long: %i ms', async (maxWaitMs) => {
-    const tills = tillsWith({ permits: 1, queue: 1, maxWaitMs });
-    const running = await tills.call();
-    const waiting = await tills.call();
-    await advance(maxWaitMs - 1);
-    expectFates([waiting], ['waiting'], `it has waited for ${maxWaitMs - 1} ms`);
-    await advance(1);
-    expectFates([waiting], ['refused: waited too long'], `it has waited for ${maxWaitMs} ms`);
-    expectCounters(tills, { running: 1, queued: 0 }, 'it has left the line');
-    const next = await tills.call();
-    expectFates([next], ['waiting'], 'its place is free');
-    await running.ends();
-    expectFates([next], ['running'], 'a permit came back');
-    await next.ends();
-    expectFates([waiting], ['refused: waited too long'], 'its task never runs');
-    await expectAllPermitsFree(tills, 1, 'all have ended');
-  });
+  it.each([1, 250, 60_000, 172_800_000])(
+    'refuses a call that has waited too long: %i ms',
+    async (maxWaitMs) => {
+      const tills = tillsWith({ permits: 1, queue: 1, maxWaitMs });
+      const running = await tills.call();
+      const waiting = await tills.call();
+      await advance(maxWaitMs - 1);
+      expectFates([waiting], ['waiting'], `it has waited for ${maxWaitMs - 1} ms`);
+      await advance(1);
+      expectFates([waiting], ['refused: waited too long'], `it has waited for ${maxWaitMs} ms`);
+      expectCounters(tills, { running: 1, queued: 0 }, 'it has left the line');
+      const next = await tills.call();
+      expectFates([next], ['waiting'], 'its place is free');
+      await running.ends();
+      expectFates([next], ['running'], 'a permit came back');
+      await next.ends();
+      expectFates([waiting], ['refused: waited too long'], 'its task never runs');
+      await expectAllPermitsFree(tills, 1, 'all have ended');
+    },
+  );
 
   it('counts the wait of each call by itself', async () => {
     const tills = tillsWith({ permits: 1, queue: 3, maxWaitMs: 1_000 });
@@ -1294,7 +1350,12 @@ describe('5 · giving up', () => {
     const { signal: late } = new AbortController();
     const { signal: refused } = new AbortController();
     const { signal: often } = new AbortController();
+    const hangsUp = new AbortController();
     const running = await tills.call();
+    await tills.call(hangsUp.signal);
+    hangsUp.abort();
+    await settle();
+    expect(listenersOn(hangsUp.signal), 'listeners on the signal of a call that hung up').toBe(0);
     const calls = [await tills.call(admitted), await tills.call(late), await tills.call(refused)];
     await running.ends();
     expectFates(calls, ['running', 'waiting', 'refused: full'], 'one permit came back');
@@ -1369,16 +1430,20 @@ describe('6 · compartments', () => {
     const bulkheads = createBulkheads({ permits: 1, queue: 0 });
     const points = bulkheads.for('points');
     await advance(24 * 3_600_000);
-    for (let i = 0; i < 100; i += 1) bulkheads.for(`service ${i}`);
-    expect(bulkheads.for('points') === points, 'the same one ever after').toBe(true);
+    for (let i = 0; i < 2_000; i += 1) bulkheads.for(`service ${i}`);
+    expect(
+      bulkheads.for('points') === points,
+      'a day and 2,000 other names later: the same compartment as before for "points"',
+    ).toBe(true);
   });
 
   it('takes the options of those that have their own, and the defaults for the rest', async () => {
+    const large = { permits: 3, queue: 1 };
     const bulkheads = createBulkheads(
       { permits: 1, queue: 0 },
-      { insurer: { permits: 3, queue: 1 }, points: { permits: 2, queue: 0 } },
+      { insurer: large, doctors: large, points: { permits: 2, queue: 0 } },
     );
-    const expected = { insurer: 4, points: 2, stock: 1 };
+    const expected = { insurer: 4, doctors: 4, points: 2, stock: 1 };
     for (const [name, letIn] of Object.entries(expected)) {
       const tills = tillsOf(bulkheads.for(name));
       await tills.queueUp(10);
@@ -1422,7 +1487,7 @@ describe('6 · compartments', () => {
     },
   );
 
-  it.each(['constructor', '__proto__'])(
+  it.each(['constructor', '__proto__', 'hasOwnProperty'])(
     'takes the options of a name like any other: "%s"',
     async (name) => {
       const own = Object.fromEntries([[name, { permits: 3, queue: 0 }]]);

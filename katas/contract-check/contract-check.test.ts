@@ -124,6 +124,19 @@ function allProblems(before: Contract, after: Contract): string[] {
 function expectSuitsBoth(before: Contract, after: Contract, why: string): void {
   const { expand } = plan(before, after, []);
   const shown = `${why}; \`expand\` is ${JSON.stringify(expand)}`;
+  for (const part of ['request', 'response'] as const) {
+    const forgotten = [before, after].flatMap((contract) =>
+      Object.entries(contract).flatMap(([operation, { [part]: known }]) =>
+        Object.keys(known)
+          .filter((field) => !Object.hasOwn(expand[operation]?.[part] ?? {}, field))
+          .map((field) => `${operation} ${part} ${field}`),
+      ),
+    );
+    expect(
+      [...new Set(forgotten)],
+      `fields that one of the two has and \`expand\` does not: ${shown}`,
+    ).toEqual([]);
+  }
   expect(allProblems(before, expand), `those of the old version would break: ${shown}`).toEqual([]);
   expect(allProblems(after, expand), `those of the new version would break: ${shown}`).toEqual([]);
   const lists = Object.values(expand).flatMap(({ request, response }) =>
@@ -197,6 +210,20 @@ describe('1 · the response', () => {
       ['getBooking response status values'],
       'as many values as before, but one of them is new',
     );
+    for (const value of ['Paid', 'pai', 'paid ', 'open,paid', '']) {
+      expectChanges(
+        answers({ status: oneOf('open', 'paid') }),
+        answers({ status: oneOf('open', value) }),
+        ['getBooking response status values'],
+        `'${value}' could not come before`,
+      );
+    }
+    expectChanges(
+      answers({ stars: { ...number, values: ['1', '2'] } }),
+      answers({ stars: { ...number, values: ['1', '2', '3'] } }),
+      ['getBooking response stars values'],
+      'a number may have values as well',
+    );
   });
 
   it('takes any value for a new one', () => {
@@ -262,6 +289,16 @@ describe('1 · the response', () => {
     const before = frozen({ ...answers({ phone: text }), list });
     const after = frozen({ ...answers({}), list });
     expectChanges(before, after, ['getBooking response phone removed'], 'only one has lost it');
+    const named = (field: Fields): Contract => ({
+      'GET /v1.2/bookings': { request: {}, response: field },
+      'GET /v1.2/bookings.csv': { request: field, response: { phone: text } },
+    });
+    expectChanges(
+      named({ phone: text }),
+      named({}),
+      ['GET /v1.2/bookings response phone removed'],
+      'a name may be made of any signs',
+    );
   });
 });
 
@@ -322,6 +359,20 @@ describe('2 · the request', () => {
     );
   });
 
+  it('takes each type for another than the others, in both directions', () => {
+    const types = ['string', 'number', 'boolean', 'list', 'object'] as const;
+    for (const was of types) {
+      for (const is of types) {
+        const fields = (type: Field['type']) => ({ it: { type, required: true } });
+        const both = (type: Field['type']): Contract => ({
+          book: { request: fields(type), response: fields(type) },
+        });
+        const type = was === is ? [] : ['book request it type', 'book response it type'];
+        expectChanges(both(was), both(is), type, `first ${was}, then ${is}`);
+      }
+    }
+  });
+
   it('does not mix up the two directions', () => {
     const field = (values: string[]): Contract => {
       const fields = { room: oneOf(...values) };
@@ -368,6 +419,33 @@ describe('3 · who breaks', () => {
     const consumers = [consumer('app', { reads: ['guest.name'] })];
     const why = 'the app reads guest.name, which is still there; guest is another name';
     expectBroken(before, answers({ 'guest.name': text }), consumers, {}, why);
+    const whole = [consumer('hotels', { reads: ['guest'] })];
+    const after = answers({ guest: { type: 'object', required: true } });
+    expectBroken(before, after, whole, {}, 'hotels reads guest, which is still there');
+  });
+
+  it('takes a path that is sent for a name like any other', () => {
+    const before = takes({ id: text });
+    const after = takes({ id: text, 'guest.name': text });
+    const required = { partner: ['book request guest.name required'] };
+    const partner = [consumer('partner', { sends: ['id', 'guest'] })];
+    expectBroken(before, after, partner, required, 'it sends guest, which is another name');
+    const child = { partner: ['book request guest required'] };
+    const sender = [consumer('partner', { sends: ['id', 'guest.name'] })];
+    expectBroken(
+      before,
+      takes({ id: text, guest: text }),
+      sender,
+      child,
+      'it sends guest.name, which is another name',
+    );
+    expectBroken(
+      takes({ guest: text, 'guest.name': text }),
+      takes({ guest: number, 'guest.name': text }),
+      [consumer('app', { sends: ['guest', 'guest.name'] }), ...sender],
+      { app: ['book request guest type'] },
+      'the partner does not send guest',
+    );
   });
 
   it('names those who do not send what has to be sent', () => {
@@ -505,12 +583,21 @@ describe('4 · the tolerant reader', () => {
   });
 
   it('follows paths', () => {
-    const body = frozen({ guest: { name: 'Ada', address: { city: 'Rome', zip: '00100' } } });
-    const wants: Fields = { 'guest.name': text, 'guest.address.city': text };
-    expect(read(body, wants), 'two paths').toEqual({
+    const address = { city: 'Rome', country: { code: { iso: 'IT' } } };
+    const body = frozen({ guest: { name: 'Ada', address } });
+    const wants: Fields = {
+      'guest.name': text,
+      'guest.address.city': text,
+      'guest.address.country.code.iso': text,
+    };
+    expect(read(body, wants), 'three paths').toEqual({
       'guest.name': 'Ada',
       'guest.address.city': 'Rome',
+      'guest.address.country.code.iso': 'IT',
     });
+    const bare = Object.assign(Object.create(null), { guest: { name: 'Ada' } });
+    const name = read(bare, { 'guest.name': text });
+    expect(name, 'an object without a prototype is an object').toEqual({ 'guest.name': 'Ada' });
   });
 
   it.each([
@@ -527,6 +614,7 @@ describe('4 · the tolerant reader', () => {
     ['is null', { guest: { phone: null } }],
     ['is on a path that ends before it', { guest: null }],
     ['is on a path through a text', { guest: 'Ada' }],
+    ['has its path for a name, and no object leads to it', { 'guest.phone': '06 1' }],
     ['is in a body that is no object', 'Ada'],
     ['is in no body', undefined],
     ['is in an empty body', null],
@@ -561,10 +649,11 @@ describe('4 · the tolerant reader', () => {
     ['object', 'a'],
     ['list', 'a'],
   ] as const)('refuses what is not of type %s: %j', (type, value) => {
-    const required = () => read({ it: value }, { it: { type, required: true } });
-    expectContractError(required, 'it', `${type} was agreed`);
-    const optional = () => read({ it: value }, { it: { type, required: false } });
-    expectContractError(optional, 'it', `optional, but ${type} if it is there`);
+    const body = { room: { it: value } };
+    const required = () => read(body, { 'room.it': { type, required: true } });
+    expectContractError(required, 'room.it', `${type} was agreed`);
+    const optional = () => read(body, { 'room.it': { type, required: false } });
+    expectContractError(optional, 'room.it', `optional, but ${type} if it is there`);
   });
 
   it.each([
@@ -580,9 +669,13 @@ describe('4 · the tolerant reader', () => {
 
   it('knows the values that it knows, and UNKNOWN', () => {
     const wants: Fields = { status: oneOf('open', 'paid') };
-    expect(read({ status: 'paid' }, wants), 'a value that is known').toEqual({ status: 'paid' });
-    const { status } = read({ status: 'partly-refunded' }, wants);
-    expect(status, 'a value that is not known is no reason to fail').toBe(UNKNOWN);
+    for (const known of ['open', 'paid']) {
+      expect(read({ status: known }, wants), 'a value that is known').toEqual({ status: known });
+    }
+    for (const unknown of ['partly-refunded', 'Paid', 'pai', 'paid ', '']) {
+      const { status } = read({ status: unknown }, wants);
+      expect(status, `'${unknown}' is not known, which is no reason to fail`).toBe(UNKNOWN);
+    }
     const optional = read({ status: 'new' }, { status: { ...optionalText, values: ['open'] } });
     expect(optional['status'], 'an optional one neither').toBe(UNKNOWN);
   });
@@ -630,11 +723,22 @@ describe('5 · expand, migrate, contract', () => {
       consumer('zoo', { reads: ['phone'] }),
       consumer('app', { reads: ['id'] }),
       consumer('hotels', { reads: ['phone', 'id'] }),
+      consumer('7', { reads: ['phone'] }),
     ];
     const before = answers({ id: text, phone: text });
     const { migrate } = plan(before, answers({ id: text, phones: text }), consumers);
-    expect(migrate, 'two of them read the phone').toEqual(['zoo', 'hotels']);
+    expect(migrate, 'three of them read the phone').toEqual(['zoo', 'hotels', '7']);
     expect(plan(before, before, consumers).migrate, 'nothing changes').toEqual([]);
+    const reads = { getBooking: { sends: [], reads: ['status'] } };
+    const others: Consumer[] = [
+      { name: 'app', uses: reads, toleratesUnknown: true },
+      { name: 'booker', uses: { book: { sends: [], reads: [] } } },
+      { name: 'hotels', uses: reads },
+    ];
+    const old = { ...answers({ status: oneOf('open') }), ...takes({}) };
+    const young = answers({ status: oneOf('open', 'paid') });
+    const why = 'booking is gone, and there is a status that the app can live with';
+    expect(plan(old, young, others).migrate, why).toEqual(['booker', 'hotels']);
   });
 
   it('says that a field cannot change its type', () => {
@@ -678,9 +782,37 @@ describe('6 · always together', () => {
     expect(together(log, 0.41), why).toEqual([]);
   });
 
+  it('does not round', () => {
+    const log = [...at('cart', 0, 1_000), ...at('pricing', 10)];
+    const why = 'one of two, and one of one: two thirds';
+    const [pair] = changeTogether(log, { windowMs: 30 * MINUTE_MS, atLeast: 0.66 });
+    expect(pair?.share, why).toBeCloseTo(2 / 3, 9);
+    for (const atLeast of [0.667, 0.67]) expect(together(log, atLeast), why).toEqual([]);
+  });
+
+  it('knows services by their names, whatever signs they are made of', () => {
+    for (const sign of ['-', '|', ',', '+', ':', ' ', '_', '/', '.', '']) {
+      const names = ['eu', `eu${sign}hotel`, `hotel${sign}web`, 'web'];
+      const log = names.flatMap((name) => at(name, 0));
+      const pairs = changeTogether(log, { windowMs: 0, atLeast: 1 });
+      const expected = names.flatMap((one) =>
+        names.filter((other) => one < other).map((other) => [one, other].join(' and ')),
+      );
+      expect(
+        pairs.map(({ services }) => services.join(' and ')).toSorted(),
+        `four services that go out together: ${names.join('; ')}`,
+      ).toEqual(expected.toSorted());
+    }
+    const alike = [...at('cart', 0), ...at('Cart', 0)];
+    expect(together(alike, 1), 'cart and Cart are two services').toHaveLength(1);
+  });
+
   it('counts each deploy once, however many stand beside it', () => {
     const log = [...at('cart', 0), ...at('pricing', 0, 10, 20, 1_000)];
     expect(together(log, 0.1), 'one of one, and three of four').toEqual(['cart+pricing 0.8']);
+    const twice = [...at('cart', 0, 0), ...at('pricing', 0, 1_000)];
+    const why = 'two at the same time are two: two of two, and one of two';
+    expect(together(twice, 0.1), why).toEqual(['cart+pricing 0.75']);
   });
 
   it('takes the window to its last millisecond, before and after', () => {
@@ -689,6 +821,9 @@ describe('6 · always together', () => {
     expect(pairs, '30 minutes are within 30 minutes').toEqual(['cart+pricing 1', 'cart+search 1']);
     const late = [{ service: 'cart', at: 30 * MINUTE_MS + 1 }, ...at('pricing', 0)];
     expect(together(late, 0.1), 'a millisecond more is not').toEqual([]);
+    const none = [...at('cart', 0, 1), ...at('pricing', 0, 2)];
+    const why = 'a window of 0: only what goes out in the same millisecond';
+    expect(together(none, 0.1, 0), why).toEqual(['cart+pricing 0.5']);
   });
 
   it('does not need the log in order', () => {
@@ -777,23 +912,27 @@ describe('7 · whatever changes', () => {
     );
   });
 
+  const isMet = (problem: string, { uses, toleratesUnknown }: Consumer) => {
+    const [operation = '', part, field = '', what] = problem.split(' ');
+    const use = uses[operation];
+    if (!use) return false;
+    if (part === 'removed') return true;
+    if (part === 'response') {
+      return use.reads.includes(field) && !(what === 'values' && toleratesUnknown);
+    }
+    return use.sends.includes(field) !== (what === 'required');
+  };
+  const broken = (before: Contract, after: Contract, all: readonly Consumer[]) => {
+    const problems = allProblems(before, after);
+    return all
+      .map((each) => [each.name, problems.filter((problem) => isMet(problem, each))] as const)
+      .filter(([, met]) => met.length > 0);
+  };
+
   it('breaks just those whom the rules break', () => {
-    const isMet = (problem: string, { uses, toleratesUnknown }: Consumer) => {
-      const [operation = '', part, field = '', what] = problem.split(' ');
-      const use = uses[operation];
-      if (!use) return false;
-      if (part === 'removed') return true;
-      if (part === 'response') {
-        return use.reads.includes(field) && !(what === 'values' && toleratesUnknown);
-      }
-      return use.sends.includes(field) !== (what === 'required');
-    };
     fc.assert(
       fc.property(contracts, contracts, consumers, (before, after, all) => {
-        const problems = allProblems(before, after);
-        const expected = all
-          .map((each) => [each.name, problems.filter((problem) => isMet(problem, each))] as const)
-          .filter(([, met]) => met.length > 0);
+        const expected = broken(before, after, all);
         const actual = whoBreaks(before, after, all).map(
           ({ consumer: name, changes }) => [name, inWords(changes)] as const,
         );
@@ -819,10 +958,14 @@ describe('7 · whatever changes', () => {
         ),
       );
     fc.assert(
-      fc.property(contracts, contracts, (before, after) => {
+      fc.property(contracts, contracts, consumers, (before, after, all) => {
         const inTheWay = clashing(before, after);
         if (inTheWay.length === 0) {
           expectSuitsBoth(before, after, 'there is a way');
+          expect(
+            plan(before, after, all).migrate,
+            'those who would break if the new version came at once have to change',
+          ).toEqual(broken(before, after, all).map(([name]) => name));
           return;
         }
         let error: unknown;

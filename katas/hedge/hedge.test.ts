@@ -166,8 +166,9 @@ function outcome({ end, value, error }: Call): string {
 
 function expectValue(call: Call, expected: unknown, because: string): void {
   if (call.end === 'value' && Object.is(call.value, expected)) return;
+  const isAlike = call.end === 'value' && print(call.value) === print(expected);
   expect.fail(
-    `${because}: the caller should get the value ${print(expected)}; it ${outcome(call)}`,
+    `${because}: the caller should get the very value ${print(expected)}; it ${outcome(call)}${isAlike ? ', which is another object' : ''}`,
   );
 }
 
@@ -260,7 +261,7 @@ describe('1 · one more, after a while', () => {
     expectAsked(rooms, 1, 'the first replica answered before the delay was over');
   });
 
-  it.each([5, 40, 300, 2_000])('asks another replica after %i ms', async (delayMs) => {
+  it.each([5, 40, 300, 2_000, 60_000])('asks another replica after %i ms', async (delayMs) => {
     const { call, rooms } = await underWay(hedgeWith({ delay: { ms: delayMs } }));
     await advance(delayMs - 2);
     expectAsked(rooms, 1, `${delayMs - 2} ms of a delay of ${delayMs}`);
@@ -282,8 +283,8 @@ describe('1 · one more, after a while', () => {
     expectValue(call, '2 rooms', 'the first replica answered, the second has not');
   });
 
-  it('takes undefined, null and false for answers', async () => {
-    for (const answer of [undefined, null, false]) {
+  it('takes undefined, null, false and a list for answers', async () => {
+    for (const answer of [undefined, null, false, ['2 rooms']]) {
       const { call, rooms } = await hedged(hedgeWith(), 2);
       // Not by `answers()`, for which undefined is no value.
       const late = await start(hedgeWith(), () => answer);
@@ -346,6 +347,12 @@ describe('1 · one more, after a while', () => {
     }
     const signals = new Set(rooms.lookups.map(({ signal }) => signal));
     expect(signals.size, 'three attempts, three signals').toBe(3);
+    const handed = new Set<AbortSignal>();
+    await start(hedgeWith(), (signal) => {
+      handed.add(signal);
+      throw outage();
+    });
+    expect(handed.size, 'three attempts that failed one after another, three signals').toBe(3);
   });
 
   it('takes a task that returns a plain value', async () => {
@@ -729,6 +736,11 @@ describe('3 · failures', () => {
     expectAsked(rooms, 2, '38 ms after the second attempt began, and the delay is 40');
     await advance(3 + DELAY_MS);
     expectBegunAt(rooms, [0, 10, 50, 90], 'the first attempt failed after 10 ms');
+    const later = await hedged(hedgeWith({ maxAttempts: 4 }), 2);
+    await advance(10);
+    await later.rooms.nth(2).fails(outage());
+    await advance(DELAY_MS + 1);
+    expectBegunAt(later.rooms, [0, 40, 51, 91], 'the second attempt failed after 11 ms');
   });
 
   it('asks the next replica whichever attempt has failed', async () => {
@@ -755,10 +767,21 @@ describe('3 · failures', () => {
   });
 
   it('takes a query that fails for a failure', async () => {
-    const queries = [new Query(() => Promise.reject(outage())), new Query(() => '2 rooms')];
+    const fails = new Query(() => Promise.reject(outage()));
+    const throws = {
+      // oxlint-disable-next-line unicorn/no-thenable
+      then() {
+        throw outage();
+      },
+    };
+    const queries = [fails, throws, new Query(() => '2 rooms')];
     const call = await start(hedgeWith(), (_, attempt) => queries[attempt - 1]);
-    expectValue(call, '2 rooms', 'the first query failed, the second did not');
-    expect(queries[0]?.sent, 'a query is sent each time its `then` is called').toBe(1);
+    expectValue(
+      call,
+      '2 rooms',
+      'one query failed, the `then` of the next threw, the third is fine',
+    );
+    expect(fails.sent, 'a query is sent each time its `then` is called').toBe(1);
   });
 
   it.each<[order: string, failing: readonly number[]]>([
@@ -795,6 +818,14 @@ describe('3 · failures', () => {
         Promise.reject(attempt === 1 ? thrown : outage()),
       );
       expectError(call, thrown, `the first attempt failed with ${String(thrown)}, as did all`);
+      let runs = 0;
+      const task = () => {
+        runs += 1;
+        return Promise.reject(thrown);
+      };
+      const fatal = await start(hedgeWith({ isFatal: () => true }), task);
+      expectError(fatal, thrown, `an attempt failed with ${String(thrown)}, and isFatal says yes`);
+      expect(runs, `isFatal says yes to ${String(thrown)} as well: attempts`).toBe(1);
     }
   });
 
@@ -865,6 +896,21 @@ describe('3 · failures', () => {
     expectAsked(rooms, 2, 'the first attempt failed, and isFatal says no');
     await rooms.nth(2).answers('2 rooms');
     expectValue(call, '2 rooms', 'the second replica answered');
+  });
+
+  it('hears a caller that hangs up while isFatal looks at an error', async () => {
+    const caller = new AbortController();
+    const hangsUp = () => {
+      caller.abort('left the page');
+      return false;
+    };
+    const hedge = hedgeWith({ isFatal: hangsUp, budget: { ratio: 0, burst: 1 } });
+    const { call, rooms } = await underWay(hedge, { signal: caller.signal });
+    await rooms.nth(1).fails(outage());
+    expect(call.end, 'the caller must be told something').toBe('error');
+    expectNoTimer('the caller hung up while isFatal looked at an error');
+    await advance(1_000);
+    expectAsked(rooms, 1, 'the caller hung up while isFatal looked at an error');
   });
 
   it('leaves nothing on the caller when all has failed', async () => {
@@ -1010,6 +1056,14 @@ describe('4 · the budget', () => {
     );
   });
 
+  it('does not keep what is earned beyond a burst', async () => {
+    const hedge = hedgeWith({ budget: { ratio: 0.9, burst: 1 } });
+    await hedgedOf(hedge, 1);
+    await quickCalls(hedge, 2);
+    await expectHedged(hedge, 'two calls at a ratio of 0.9 have filled a purse of 1');
+    await expectNotHedged(hedge, 'a purse of 1 was filled and spent, and one call has earned 0.9');
+  });
+
   it('does not fill up by itself', async () => {
     const hedge = hedgeWith({ budget: { ratio: 0.1, burst: 2 } });
     expect(await hedgedOf(hedge, 4), 'second attempts at four calls; burst is 2').toBe(2);
@@ -1061,6 +1115,17 @@ describe('4 · the budget', () => {
     expectPending(call, 'the second attempt failed, the first is under way');
     await rooms.nth(1).answers('2 rooms');
     expectValue(call, '2 rooms', 'the first replica answered at last');
+  });
+
+  it('hears a caller that hangs up after an attempt was refused', async () => {
+    const caller = new AbortController();
+    const hedge = hedgeWith({ budget: { ratio: 0, burst: 1 } });
+    const { call, rooms } = await hedged(hedge, 2, { signal: caller.signal });
+    await advance(10 * DELAY_MS);
+    caller.abort('left the page');
+    await settle();
+    expectError(call, 'left the page', 'a third attempt was refused, and the caller hung up');
+    for (const lookup of rooms.lookups) expectStopped(lookup, 'the caller hung up');
   });
 
   it('hands over the error of the first attempt when the purse is empty', async () => {
@@ -1182,6 +1247,19 @@ async function teach(hedge: Hedge, durationsMs: readonly number[]): Promise<void
   }
 }
 
+/** Calls side by side that take so many milliseconds. */
+async function teachAtOnce(hedge: Hedge, count: number, durationMs: number): Promise<void> {
+  const answers: (() => void)[] = [];
+  const task = () =>
+    new Promise<void>((resolve) => {
+      answers.push(resolve);
+    });
+  for (let i = 0; i < count; i += 1) watch(hedge, task);
+  await advance(durationMs);
+  for (const answer of answers) answer();
+  await settle();
+}
+
 function expectDelay({ delayMs }: Hedge, expected: number | undefined, because: string): void {
   const isRight =
     delayMs === undefined || expected === undefined
@@ -1280,6 +1358,15 @@ describe('5 · a delay that is learned', () => {
     expectDelay(hedge, 90, 'more than half of the last samples are of 90 ms');
   });
 
+  it('looks back on as many as a thousand', async () => {
+    const hedge = learning({ quantile: 0.5, window: 1_000 });
+    await teachAtOnce(hedge, 500, 20);
+    await teachAtOnce(hedge, 499, 90);
+    expectDelay(hedge, 20, '500 calls took 20 ms, and 499 took 90, with a window of 1000');
+    await teachAtOnce(hedge, 2, 90);
+    expectDelay(hedge, 90, 'of the last 1000 calls 499 took 20 ms, and 501 took 90');
+  });
+
   it('forgets the oldest sample, not the smallest', async () => {
     const hedge = learning({ quantile: 0.5, window: 3 });
     await teach(hedge, [50, 10, 30, 20]);
@@ -1309,6 +1396,10 @@ describe('5 · a delay that is learned', () => {
     const hedge = learning();
     await quickCalls(hedge, 5);
     expectDelay(hedge, 1, 'five calls were answered within the same millisecond');
+    expect(
+      hedge.delayMs,
+      'less than 1 ms counts as 1 ms, or every call is hedged: delayMs',
+    ).toBeGreaterThanOrEqual(1);
     const { rooms } = await underWay(hedge);
     expectAsked(rooms, 1, 'the delay is 1 ms, and the call has just begun');
     await advance(2);

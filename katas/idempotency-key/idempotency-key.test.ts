@@ -332,10 +332,16 @@ describe('1 · one answer for each key', () => {
     };
     for (const [name, body] of Object.entries(bodies)) {
       const bank = processOf(memoryStore());
-      const answer = { status: 201, headers: { ETag: '"1"', 'x-empty': '' }, body };
+      const headers = { ETag: '"1"', 'x-empty': '', 'set-cookie': 'last=Ada', date: 'today' };
+      const answer = { status: 201, headers, body };
       await send(bank, {}, () => Promise.resolve(answer));
       expectAnswer(await send(bank), { ...answer }, `a body of ${name}`);
     }
+    const bank = processOf(memoryStore());
+    const bare = { status: 204, headers: {}, body: '' };
+    const first = await send(bank, {}, () => structuredClone(bare));
+    expectResponse(first, bare, 'a response without headers');
+    expectAnswer(await send(bank), bare, 'a response without headers');
   });
 
   it.each([200, 204, 302, 400, 402, 404, 409, 422, 429, 500, 503])(
@@ -351,15 +357,16 @@ describe('1 · one answer for each key', () => {
 
   it('runs each key once', async () => {
     const bank = processOf(memoryStore());
-    for (const key of ['salary-1', 'salary-2', 'Salary-1', 'salary-1 ', 'salary-10']) {
+    const keys = ['salary-1', 'salary-2', 'Salary-1', 'salary-1 ', ' salary-1', 'salary-10', ' '];
+    for (const key of keys) {
       expectRun(await send(bank, { key }), 1, `nobody has used the key '${key}' before`);
     }
   });
 
   it('takes clients and keys in any script for what they are', async () => {
     const bank = processOf(memoryStore());
-    // Cut down to one byte for each character, the first two of them are the same.
-    for (const name of ['Łódź', 'Aódz', 'Lodz', '工资', '💶']) {
+    // Cut down to one byte for each character, the first two of them are the same; the last two look the same.
+    for (const name of ['Łódź', 'Aódz', 'Lodz', '工资', '💶', 'Zo\u00EB', 'Zoe\u0308']) {
       expectRun(await send(bank, { client: name }), 1, `nobody knows the client ${name} yet`);
       expectRun(await send(bank, { key: name }), 1, `nobody has used the key ${name} before`);
     }
@@ -368,7 +375,7 @@ describe('1 · one answer for each key', () => {
   it('takes the same key of another client for another key', async () => {
     const bank = processOf(memoryStore());
     const answers = new Map<string, HttpResponse>();
-    for (const client of ['payroll', 'treasury', 'Payroll']) {
+    for (const client of ['payroll', 'treasury', 'Payroll', 'payroll ']) {
       const answer = receipt();
       answers.set(client, answer);
       const first = await send(bank, { client }, () => Promise.resolve(answer));
@@ -388,6 +395,7 @@ describe('1 · one answer for each key', () => {
         [`a${sign}b`, 'c'],
         [`a${sign}`, 'b'],
         ['a', `${sign}b`],
+        ['a', `${sign}${sign}b`],
       ] as const;
       const seen = new Set<string>();
       for (const [client, key] of pairs) {
@@ -504,6 +512,9 @@ describe('2 · what is refused', () => {
     await send(bank, { body: body('Ada') });
     expectRefused(await send(bank, { body: body('Bob') }), 422, 'a difference in the middle');
     expectRefused(await send(bank, { body: `${body('Ada')} ` }), 422, 'a difference at the end');
+    await send(bank, { key: 'lines', body: body('\n') });
+    const lines = await send(bank, { key: 'lines', body: body('\r\n') });
+    expectRefused(lines, 422, 'a line that ends in \\r\\n in place of \\n');
     const same = await send(bank, { body: body('Ada') });
     expect(same.response?.status, 'the very same body is a repeat').toBe(201);
   });
@@ -522,6 +533,7 @@ describe('2 · what is refused', () => {
     ['Łódź', 'Aódz', 'the same, if only one byte of each character is looked at'],
     ['Aa', 'BB', 'of the same sum, if each character counts 31 times the next'],
     ['Ab', 'BA', 'of the same sum, if each character counts 33 times the next'],
+    ['Zo\u00EB', 'Zoe\u0308', 'which looks the same and is one character longer'],
   ])('tells a transfer to %s from one to %s', async (one, other, because) => {
     const bank = processOf(memoryStore());
     await send(bank, { body: `{"to":"${one}"}` });
@@ -532,12 +544,18 @@ describe('2 · what is refused', () => {
   it('refuses the key at another endpoint', async () => {
     const bank = processOf(memoryStore());
     await send(bank);
-    for (const endpoint of ['POST /refunds', 'PUT /transfers', 'POST /transfers/7', '']) {
-      expectRefused(
-        await send(bank, { endpoint }),
-        422,
-        `the same key at ${endpoint || 'is well'}`,
-      );
+    const endpoints = [
+      'POST /refunds',
+      'PUT /transfers',
+      'POST /transfers/7',
+      'POST /transfers/',
+      'POST /Transfers',
+      'POST /transfers?urgent',
+      '',
+    ];
+    for (const endpoint of endpoints) {
+      const sent = await send(bank, { endpoint });
+      expectRefused(sent, 422, `the same key at ${endpoint || 'an endpoint without a name'}`);
     }
   });
 
@@ -576,6 +594,23 @@ describe('2 · what is refused', () => {
     await slowSend(bank);
     const other = await send(bank, { body: others['another amount'] });
     expectRefused(other, 422, 'to wait would not help: the request under way is another');
+  });
+
+  it('refuses each with a response of its own', async () => {
+    const bank = processOf(memoryStore());
+    await slowSend(bank);
+    const refused = [
+      ['no key', 400, { key: undefined }],
+      ['a request under way', 409, {}],
+      ['another body', 422, { body: others['another amount'] }],
+    ] as const;
+    for (const [why, status, request] of refused) {
+      const first = await send(bank, request);
+      expectRefused(first, status, why);
+      if (first.response) Reflect.set(first.response, 'status', 500);
+      const because = `${why}; the caller before has changed the response object that it got`;
+      expectRefused(await send(bank, request), status, because);
+    }
   });
 
   it('does not make other requests wait', async () => {
@@ -851,7 +886,7 @@ describe('5 · failures', () => {
   it('gives no number twice, whichever process is asked', async () => {
     const store = memoryStore();
     const banks = [processOf(store), processOf(store)] as const;
-    for (const [index, nth] of ([0, 1, 0, 0, 1, 1, 0] as const).entries()) {
+    for (const [index, nth] of ([0, 1, 0, 0, 1, 1, 0, 1, 0, 1, 1, 0] as const).entries()) {
       const failing = await sendAndFail(banks[nth], noAnswer());
       expectRun(failing, index + 1, `${index} attempts have thrown, at two processes in turn`);
     }
@@ -870,6 +905,21 @@ describe('5 · failures', () => {
     await sendAndFail(bank, undefined);
     expectRun(await sendAndFail(bank, null), 2, 'the handler has rejected with undefined');
     expectRun(await send(bank), 3, 'the handler has rejected with null');
+  });
+
+  it('records a failure before it hands over the error', async () => {
+    const store = memoryStore();
+    const bank = processOf(store);
+    const first = watch(bank, SALARY, () => {
+      store.takes(200);
+      return Promise.reject(noAnswer());
+    });
+    for (let waited = 0; waited < 2_000 && first.end === 'pending'; waited += 1) await advance(1);
+    expect(first.end, 'the store takes 200 ms, and the first request has 2 s').toBe('error');
+    // A repeat that overtakes whatever is still on its way to the store.
+    store.takes(0);
+    expectRun(await send(bank), 2, 'the first caller has its error, and a repeat comes');
+    await advance(2_000);
   });
 
   it('takes a 500 for an answer, and a throw for none', async () => {
@@ -966,6 +1016,25 @@ describe('5 · failures', () => {
         store.takes(20);
         store.suffers('is down');
       }
+    }
+  });
+
+  it('does not take over when the store fails', async () => {
+    // How many calls it takes to get the key is up to the answer; one of them fails.
+    for (const failing of [1, 2, 3]) {
+      const store = memoryStore();
+      await sendAndFail(processOf(store), noAnswer());
+      store.takes(20);
+      const next = watch(processOf(store), SALARY, () => receipt());
+      await advance(20 * failing - 15);
+      if (next.attempts.length > 0) break;
+      store.suffers('is down');
+      await advance(10);
+      store.suffers('is well');
+      await advance(1_000);
+      const because = `the handler has thrown, its request comes again, and call ${failing} to the store fails`;
+      expectNothingRan(next, because);
+      expectError(next, store.error, because);
     }
   });
 
@@ -1113,6 +1182,21 @@ describe('6 · takeover', () => {
     expectAnswer(await send(bank), answer, 'a late attempt does not overwrite the answer');
   });
 
+  it('gives a late caller that answer, however late it is and however many took over', async () => {
+    const store = memoryStore();
+    const first = await slowSend(processOf(store));
+    await advance(LEASE_MS);
+    const second = await slowSend(processOf(store));
+    await advance(LEASE_MS);
+    const answer = receipt();
+    await send(processOf(store), {}, () => Promise.resolve(answer));
+    await advance(5 * LEASE_MS);
+    await first.ends(receipt());
+    expectResponse(first.sent, answer, 'the third attempt has answered, five minutes ago');
+    await second.ends(receipt());
+    expectResponse(second.sent, answer, 'the third attempt has answered, five minutes ago');
+  });
+
   it('gives a late caller 409 while the attempt that took over is under way', async () => {
     const store = memoryStore();
     const bank = processOf(store);
@@ -1127,6 +1211,50 @@ describe('6 · takeover', () => {
     expectResponse(second.sent, answer, 'the second attempt holds the key');
     expectAnswer(await send(bank), answer, 'the second attempt holds the key, and has answered');
   });
+
+  it('gives a late caller the error of the store that cannot say what is on record', async () => {
+    const store = memoryStore();
+    const first = await slowSend(processOf(store));
+    await advance(LEASE_MS);
+    await send(processOf(store));
+    store.takes(20);
+    await first.ends(receipt());
+    // The end of the attempt has gone through at 10 ms; whatever comes after it fails.
+    await advance(15);
+    store.suffers('is down');
+    await advance(20);
+    store.suffers('is well');
+    await advance(1_000);
+    const because = 'another attempt took over, and the store does not say what it has answered';
+    expectError(first.sent, store.error, because);
+  });
+
+  it.each([20, 60, 120])(
+    'does not overwrite an attempt that takes over %i ms after a late one has ended',
+    async (ms) => {
+      const store = memoryStore();
+      const bank = processOf(store);
+      const first = await slowSend(bank);
+      await advance(LEASE_MS);
+      store.takes(100);
+      await first.ends(receipt());
+      await advance(ms);
+      store.takes(0);
+      const second = await slowSend(processOf(store));
+      await advance(1_000);
+      const answer = receipt();
+      await second.ends(answer);
+      const repeat = await send(bank);
+      const because = 'a late attempt ends, and its store is slow';
+      if (second.sent.attempts.length > 0) {
+        expectResponse(second.sent, answer, `${because}; this one has taken over meanwhile`);
+        expectAnswer(repeat, answer, `${because}; another one has taken over meanwhile`);
+        expectLate409(first.sent, `${because}; another one has taken over and is under way`);
+      } else if (first.sent.response) {
+        expectAnswer(repeat, first.sent.response, `${because}; nobody has taken over`);
+      }
+    },
+  );
 
   it('gives a late caller 409 when the attempt that took over has failed', async () => {
     const store = memoryStore();
@@ -1161,7 +1289,9 @@ describe('6 · takeover', () => {
     await advance(LEASE_MS);
     const answer = receipt();
     await send(bank, {}, () => Promise.resolve(answer));
-    await first.ends(noAnswer());
+    const error = noAnswer();
+    await first.ends(error);
+    expectError(first.sent, error, 'its handler threw, whatever is on record by now');
     expectAnswer(await send(bank), answer, 'the first attempt threw after the second answered');
   });
 
@@ -1209,6 +1339,48 @@ describe('6 · takeover', () => {
     release();
     await advance(1_000);
   });
+
+  it('tells the records of processes that cannot know of each other', async () => {
+    const store = memoryStore();
+    const wallMs = Date.now();
+    store.takes(20);
+    for (const death of [0, 1, 2]) {
+      // Each process counts from its own start, and the wall clock has been set back.
+      const startedAt = now();
+      vi.spyOn(performance, 'now').mockImplementation(() => now() - startedAt);
+      stepWallClock(wallMs - Date.now());
+      const banks = Array.from({ length: 6 }, () => processOf(store));
+      const { all } = sendTogether(banks, 6);
+      await advance(1_000);
+      const because = `six new processes get the same request, and all that ran it before have died (${death} of them)`;
+      expect(total(all), `${because}: how many handlers run`).toBe(1);
+      await advance(HOUR_MS);
+    }
+  });
+
+  it.each([120, 220, 320])(
+    'tells a failure from a later one that says the same: a repeat %i ms into a slow one',
+    async (ms) => {
+      const store = memoryStore();
+      const bank = processOf(store);
+      const handler = () => Promise.reject(noAnswer());
+      await send(bank, {}, handler);
+      await advance(HOUR_MS);
+      store.takes(100);
+      const slow = watch(bank, SALARY, handler);
+      await advance(ms);
+      store.takes(0);
+      const quick = await send(bank, {}, handler);
+      await advance(1_000);
+      const numbers = [...quick.attempts, ...slow.attempts];
+      const because =
+        'a failure has expired, and of two requests the second overtakes the first and fails like that again; no number is given twice';
+      expect(
+        new Set(numbers).size,
+        `${because}: of ${numbers.length} runs, different numbers`,
+      ).toBe(numbers.length);
+    },
+  );
 
   it.each([120, 220, 320])(
     'tells a record from a later one that says the same: a repeat %i ms into a slow one',
