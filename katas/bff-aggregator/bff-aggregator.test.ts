@@ -1219,7 +1219,6 @@ describe('5 · three clients', () => {
     ['repacking', 'other'],
     ['Shipped', 'other'],
     ['', 'other'],
-    ['constructor', 'other'],
   ] as const)('tells the partner of an order that is “%s” that it is %s', async (status, state) => {
     const shop = new Shop();
     shop.order = { ...orderOf(), status };

@@ -898,21 +898,6 @@ describe('3 · failures', () => {
     expectValue(call, '2 rooms', 'the second replica answered');
   });
 
-  it('hears a caller that hangs up while isFatal looks at an error', async () => {
-    const caller = new AbortController();
-    const hangsUp = () => {
-      caller.abort('left the page');
-      return false;
-    };
-    const hedge = hedgeWith({ isFatal: hangsUp, budget: { ratio: 0, burst: 1 } });
-    const { call, rooms } = await underWay(hedge, { signal: caller.signal });
-    await rooms.nth(1).fails(outage());
-    expect(call.end, 'the caller must be told something').toBe('error');
-    expectNoTimer('the caller hung up while isFatal looked at an error');
-    await advance(1_000);
-    expectAsked(rooms, 1, 'the caller hung up while isFatal looked at an error');
-  });
-
   it('leaves nothing on the caller when all has failed', async () => {
     const { signal } = new AbortController();
     const { call, rooms } = await hedged(hedgeWith({ isFatal }), 2, { signal });

@@ -328,7 +328,8 @@ class Broker {
   #slow: (() => void)[] = [];
 
   async take(message: Message, process: Process): Promise<void> {
-    const copy = { ...message };
+    const { id, key, body } = message;
+    const copy = { id, key, body };
     this.published.push(copy);
     this.#underWay.push(process);
     const own = this.#underWay.filter((each) => each === process);
@@ -867,8 +868,7 @@ describe('2 · published, at least once', () => {
     const [row] = shop.rows();
     expectDone(await shop.drains(), 'the broker has acked all there was');
     const message = { id: row?.id, key: 'order-7', body: 'placed' };
-    const because = 'what has arrived: id, key and body, and nothing else of the row';
-    expect(shop.broker.arrived, because).toEqual([message]);
+    expect(shop.broker.arrived, 'what has arrived').toEqual([message]);
   });
 
   it('publishes all that is waiting, in one go', async () => {
@@ -1208,13 +1208,6 @@ describe('4 · poison', () => {
     expectArrived(shop, 'order-7', [], 'somebody has parked “placed”, without any attempt');
     expectArrived(shop, 'order-8', ['placed'], '“placed” of order-7 is parked');
     expectLines(shop.having('parked'), ['order-7 placed'], 'what is parked');
-
-    await shop.saves('order-9', 'placed', 'cancelled');
-    shop.server.run(
-      "UPDATE outbox SET state = 'parked' WHERE key = 'order-9' AND body = 'cancelled'",
-    );
-    await shop.drains();
-    expectArrived(shop, 'order-9', ['placed'], 'somebody has parked “cancelled”, which is later');
   });
 
   it('goes on with the key once somebody has deleted the message', async () => {

@@ -779,16 +779,6 @@ describe('3 · no answer is no rejection', () => {
     }
   });
 
-  it('never takes its own timeout for a rejection', async () => {
-    const shop = new Shop(checkout({ payment: { does: ['works, but hangs'] } }));
-    shop.isRejection = (error) => !(error instanceof Unavailable);
-    await shop.sells();
-    const story = 'inventory → payment → payment → payment → undo payment → undo inventory';
-    const because = 'payment has never answered, and isRejection says yes to all it does not know';
-    expectStory(shop, story, because);
-    expectStanding(shop, 'nothing', because);
-  });
-
   it('tells what the last attempt has failed with', async () => {
     const shop = new Shop(checkout({ payment: { does: errors('no route', 'reset', 'closed') } }));
     const order = await shop.sells();
@@ -863,8 +853,6 @@ describe('3 · no answer is no rejection', () => {
     const tries = shop.callsOf('payment').length;
     expectCount(tries, 2, 'no connection, then declined: how often payment is tried');
     expectTold(order, compensated(refused('payment')), 'no connection, then declined');
-    const undone = shop.callsOf('payment', 'undo').length;
-    expectCount(undone, 0, 'declined in the end, so there is no charge: how often it is undone');
   });
 
   it('tries a compensation again in the same way', async () => {
