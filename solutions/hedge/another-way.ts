@@ -105,7 +105,6 @@ class RacingHedge implements Hedge {
         if (event.is === 'error') {
           if (event.attempt === 1) firstError = event;
           if (this.#options.isFatal?.(event.error)) throw event.error;
-          signal?.throwIfAborted();
         }
         const isPaid = left > 0 && this.#pay();
         left = isPaid ? left - 1 : 0;

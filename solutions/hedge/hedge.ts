@@ -148,7 +148,6 @@ function race<T>(task: Task<T>, { most, delayMs, pay, isFatal, caller }: Rules):
 
     /** In one step with the result: whoever comes back later finds that it is not running any more. */
     const end = (reason?: unknown): void => {
-      mayBegin = false;
       clearTimeout(timer);
       caller?.removeEventListener('abort', hangUp);
       for (const loser of running) loser.abort(reason);
