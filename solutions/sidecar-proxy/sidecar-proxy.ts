@@ -423,7 +423,7 @@ async function openDoor(server: http.Server, arrival: string, answer: Answer) {
   server.requestTimeout = 0;
   server.listen(0, LOOPBACK);
   await once(server, 'listening');
-  const address = server.address();
-  return { port: typeof address === 'object' && address ? address.port : 0, close, cut };
+  const { port } = Object.assign({ port: 0 }, server.address());
+  return { port, close, cut };
 }
 // #endregion
