@@ -22,13 +22,17 @@ export const loopTrial: Trial = {
           killAfterMs,
         });
         const shown = shownLines(life);
-        const saved = shown.flatMap((line) => /^saved (.+)$/.exec(line)?.[1] ?? []);
+        const told = (what: string) =>
+          shown.flatMap((line) => (line.startsWith(what) ? line.slice(what.length) : []));
+        const saved = told('saved ');
         const progress = shown.filter((line) => line.startsWith('progress '));
         const home = join(root, '.study');
         const noted = entriesIn(home).flatMap((entry) =>
           entry.type === 'progress' ? `progress ${entry.passed}` : [],
         );
-        const lost = missing(settled(saved), answersIn(root, home)).map((each) => `saved ${each}`);
+        // What a learner writes over is gone by their own doing.
+        const there = [...answersIn(root, home), ...told('over ')];
+        const lost = missing(saved, there).map((each) => `saved ${each}`);
         const isBehind = progress.some((line, index) => noted[index] !== line);
         return {
           wasKilled: life.wasKilled,
@@ -41,13 +45,6 @@ export const loopTrial: Trial = {
       }
     }),
 };
-
-/** What was saved, without what the next save may have been written over; that is the learner's own doing. */
-function settled(saved: readonly string[]): string[] {
-  return saved.filter(
-    (_, index) => !(saved[index + 1] ?? '').endsWith('saved again') || index === saved.length - 1,
-  );
-}
 
 /** All that is there of what a learner ever saved: the file itself, and the attempts. */
 function answersIn(root: string, home: string): string[] {

@@ -1,10 +1,10 @@
 /**
  * The guided loop on the kit whose root is the first argument, with verdicts and keys that come from the second, a
  * seed: an answer is saved, gets further level by level, is solved, and is reset; in some rounds an editor saves while
- * the reset is under way. Says what its screen showed, and what was saved.
+ * the reset is under way. Says what its screen showed, what was saved, and over what.
  */
 import { writeSync } from 'node:fs';
-import { rename, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { openJournal } from '../../../quiz/journal.ts';
@@ -67,6 +67,8 @@ await fake.press('q');
 await loop;
 
 async function save(text: string): Promise<void> {
+  const before = await readFile(kata.files.stub, 'utf8').catch(() => '');
+  if (before.startsWith('answer')) say(`over ${before}`);
   if (random() < 0.5) {
     await writeFile(kata.files.stub, text);
   } else {
