@@ -226,6 +226,21 @@ function sendTogether(
   return { all, release: () => releases.forEach((resolve) => resolve()) };
 }
 
+/** The record of a request has expired. It comes again to a slow store, and `ms` later once more: to a quick one, before it. */
+async function overtaken(handler: Handler, ms: number): Promise<{ slow: Sent; quick: Sent }> {
+  const store = memoryStore();
+  const bank = processOf(store);
+  await send(bank, {}, handler);
+  await advance(HOUR_MS);
+  store.takes(100);
+  const slow = watch(bank, SALARY, handler);
+  await advance(ms);
+  store.takes(0);
+  const quick = await send(bank, {}, handler);
+  await advance(1_000);
+  return { slow, quick };
+}
+
 /** In words: what became of a request. */
 function outcomeOf({ attempts, end, response, error }: Sent): string {
   const ran = attempts.map((attempt) => `ran the handler as attempt ${attempt} and `).join('');
@@ -1361,17 +1376,7 @@ describe('6 · takeover', () => {
   it.each([120, 220, 320])(
     'tells a failure from a later one that says the same: a repeat %i ms into a slow one',
     async (ms) => {
-      const store = memoryStore();
-      const bank = processOf(store);
-      const handler = () => Promise.reject(noAnswer());
-      await send(bank, {}, handler);
-      await advance(HOUR_MS);
-      store.takes(100);
-      const slow = watch(bank, SALARY, handler);
-      await advance(ms);
-      store.takes(0);
-      const quick = await send(bank, {}, handler);
-      await advance(1_000);
+      const { slow, quick } = await overtaken(() => Promise.reject(noAnswer()), ms);
       const numbers = [...quick.attempts, ...slow.attempts];
       const because =
         'a failure has expired, and of two requests the second overtakes the first and fails like that again; no number is given twice';
@@ -1385,18 +1390,8 @@ describe('6 · takeover', () => {
   it.each([120, 220, 320])(
     'tells a record from a later one that says the same: a repeat %i ms into a slow one',
     async (ms) => {
-      const store = memoryStore();
-      const bank = processOf(store);
       const answer = receipt();
-      const handler = () => Promise.resolve(answer);
-      await send(bank, {}, handler);
-      await advance(HOUR_MS);
-      store.takes(100);
-      const slow = watch(bank, SALARY, handler);
-      await advance(ms);
-      store.takes(0);
-      const quick = await send(bank, {}, handler);
-      await advance(1_000);
+      const { slow, quick } = await overtaken(() => Promise.resolve(answer), ms);
       const because =
         'an answer has expired, and of two requests the second overtakes the first and is told the same again';
       const record = 'a record that reads as before is not the one that the first has seen';

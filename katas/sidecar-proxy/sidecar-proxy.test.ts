@@ -363,44 +363,34 @@ class Service {
   }
 }
 
-/** Takes connections, and ends each before anything can be said. */
-class SlammedDoor {
-  readonly server = net.createServer((socket) => {
-    this.knocks += 1;
-    socket.destroy();
-  });
-  knocks = 0;
-
-  static async start(): Promise<SlammedDoor> {
-    const door = new SlammedDoor();
-    door.server.listen(0, LOOPBACK);
-    await once(door.server, 'listening');
-    opened.add(door);
-    return door;
-  }
-
-  get port(): number {
-    return portOf(this.server);
-  }
-
-  close(): void {
-    this.server.close();
-  }
-}
-
-/** A port on which connections come about, and nobody ever speaks. */
-class SilentDoor {
+/** A port on which connections come about, and nothing is ever said. */
+class MuteDoor {
   readonly sockets = new Set<Socket>();
-  connections = 0;
-  readonly server = net.createServer((socket) => {
-    this.connections += 1;
-    this.sockets.add(socket);
-    socket.on('error', () => {});
-    socket.once('close', () => this.sockets.delete(socket)).resume();
-  });
+  knocks = 0;
+  readonly server: net.Server;
 
-  static async start(): Promise<SilentDoor> {
-    const door = new SilentDoor();
+  private constructor(onKnock: (socket: Socket) => void) {
+    this.server = net.createServer((socket) => {
+      this.knocks += 1;
+      this.sockets.add(socket);
+      socket.on('error', () => {});
+      socket.once('close', () => this.sockets.delete(socket)).resume();
+      onKnock(socket);
+    });
+  }
+
+  /** Ends each connection at once. */
+  static slammed(): Promise<MuteDoor> {
+    return MuteDoor.#open((socket) => socket.destroy());
+  }
+
+  /** Leaves each connection open. */
+  static silent(): Promise<MuteDoor> {
+    return MuteDoor.#open(() => {});
+  }
+
+  static async #open(onKnock: (socket: Socket) => void): Promise<MuteDoor> {
+    const door = new MuteDoor(onKnock);
     door.server.listen(0, LOOPBACK);
     await once(door.server, 'listening');
     opened.add(door);
@@ -1249,7 +1239,7 @@ describe('4 · time and tries', () => {
   });
 
   it('answers 504 also if nobody speaks on the connection', async () => {
-    const silent = await SilentDoor.start();
+    const silent = await MuteDoor.silent();
     const shop = await outTo([silent], { timeoutMs: 40, retries: 2 });
     const { status } = await shop.asks({ method: 'POST', body: 'x' }).reply();
     expect(status, 'the handshake has not come to its end within timeoutMs').toBe(504);
@@ -1297,7 +1287,7 @@ describe('4 · time and tries', () => {
     const closed = await endpoint();
     const { port } = closed;
     closed.close();
-    for (const at of [{ port }, await SlammedDoor.start()]) {
+    for (const at of [{ port }, await MuteDoor.slammed()]) {
       const shop = await outTo([at]);
       const { status } = await shop.asks({ method: 'POST', body: 'x' }).reply();
       expect(status, 'nothing was sent').toBe(503);
@@ -1343,7 +1333,7 @@ describe('4 · time and tries', () => {
     good.onCall = async (call) => call.answers(200, await call.body());
     const impostor = await Service.start(checkout);
     const body = 'x'.repeat(150_000);
-    for (const bad of [await SlammedDoor.start(), impostor]) {
+    for (const bad of [await MuteDoor.slammed(), impostor]) {
       const shop = await outTo([bad, good], { retries: 1 });
       const answer = await shop.asks({ method: 'POST', body }).reply();
       expect(
@@ -1718,11 +1708,11 @@ describe('5 · who is asked', () => {
   });
 
   it('gives up a check on whose connection nobody speaks', async () => {
-    const doors = [await SilentDoor.start(), await SilentDoor.start()];
+    const doors = [await MuteDoor.silent(), await MuteDoor.silent()];
     const ejection = ejecting(1, { ...SOON, checkTimeoutMs: 20 });
     const shop = await outTo(doors, { timeoutMs: 40 }, ejection);
     expect(await shop.told(), 'nobody speaks within timeoutMs').toBe(reply(504, ''));
-    const connections = () => doors.reduce((sum, door) => sum + door.connections, 0);
+    const connections = () => doors.reduce((sum, door) => sum + door.knocks, 0);
     const missing =
       'one connection for a request, and then one for each check: no check came after the first';
     await eventually(() => connections() >= 3, missing);
