@@ -83,6 +83,11 @@ interface Source {
   readonly random: Random;
 }
 
+/** What `work` throws at once counts like what it rejects with. */
+export async function begin(work: () => PromiseLike<unknown>): Promise<void> {
+  await work();
+}
+
 /** A number of servers behind one queue. */
 export function createService(name: string, options: ServiceOptions, source: Source): Service {
   const station = new Station(name, options, source);
@@ -175,8 +180,7 @@ class Station {
         this.#end(call, error);
         return;
       }
-      // What it throws at once is an answer like what it rejects with.
-      new Promise((resolve) => resolve(next())).then(
+      begin(next).then(
         () => this.#end(call),
         (reason: unknown) => this.#end(call, reason),
       );

@@ -2,6 +2,7 @@ import { type Random, seeded } from '../../quiz/random.ts';
 import { exponential } from './draws.ts';
 import type { EventClock } from './event-clock.ts';
 import {
+  begin,
   createService,
   type Service,
   ServiceError,
@@ -156,7 +157,7 @@ export function createWorld(
         patience.abort(new DOMException('The caller has left.', 'AbortError'));
       };
       const leaving = patienceMs < Infinity ? clock.at(clock.nowMs + patienceMs, leave) : undefined;
-      begin(work, patience.signal).then(
+      begin(() => work(patience.signal)).then(
         () => end(),
         (error: unknown) => end(error ?? new Error('nothing')),
       );
@@ -187,14 +188,6 @@ const ALL = 'all';
 
 class PatienceError extends Error {
   override readonly name = 'nobody waited any more';
-}
-
-/** What is thrown at once counts like what is rejected. */
-async function begin(
-  work: (signal: AbortSignal) => PromiseLike<unknown>,
-  signal: AbortSignal,
-): Promise<void> {
-  await work(signal);
 }
 
 function nameOf(error: unknown): string {
