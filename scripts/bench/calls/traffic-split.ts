@@ -42,7 +42,7 @@ export const trafficSplit: CallBench = {
   ],
   notes: [
     `${USERS.length} users in turn, two variants, all users take part, no header; no request reports how it ended`,
-    'most of it is the hash: SHA-256, which comes with Node and which anybody can check, against the FNV of growthbook, which is quick and has had to be mended once (hashVersion 2)',
+    'most of it is the hash: SHA-256 from node:crypto against the FNV-1a of growthbook, some lines of arithmetic',
     'the solution also makes what a request reports with; growthbook judges on its server',
   ],
 };
