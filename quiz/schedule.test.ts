@@ -3,15 +3,7 @@ import { createEmptyCard, fsrs, Rating } from 'ts-fsrs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { dayNumber, dayOfUtc, readDay, startOfDay, utcOfDay } from './day.ts';
 import { type Entry, type Grade, grades, type Review } from './entry.ts';
-import {
-  daysDue,
-  dueItems,
-  isDue,
-  type Memory,
-  recallOf,
-  replay,
-  targetRetention,
-} from './schedule.ts';
+import { daysDue, isDue, type Memory, recallOf, replay, targetRetention } from './schedule.ts';
 
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -162,17 +154,9 @@ describe('isDue', () => {
     expect(isDue(memory, new Date('2026-11-02T00:00:00'))).toBe(true);
     expect(isDue(memory, new Date('2027-11-02T00:00:00'))).toBe(true);
   });
-});
 
-describe('dueItems', () => {
-  it('puts first what has waited longest, and leaves out what can wait', () => {
-    const memories = replay([
-      review('2026-11-01T10:00:00', 'again', 'card:a/old'),
-      review('2026-11-03T10:00:00', 'again', 'card:a/young'),
-      review('2026-11-03T10:00:00', 'easy', 'card:a/known'),
-    ]);
-    const due = dueItems(memories, new Date('2026-11-04T08:00:00'));
-    expect(due.map((memory) => memory.item)).toEqual(['card:a/old', 'card:a/young']);
+  it('never holds for what was not reviewed', () => {
+    expect(isDue(undefined, new Date('2027-11-02T00:00:00'))).toBe(false);
   });
 });
 

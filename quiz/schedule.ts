@@ -93,9 +93,9 @@ export function replay(entries: readonly Entry[], interview?: number): Map<strin
   return memoriesOf(recallOf(entries), interview);
 }
 
-/** True from the calendar day of `due` on. */
-export function isDue(memory: Memory, now: Date): boolean {
-  return hasCome(memory.due, now);
+/** True from the calendar day of `due` on; never of what was not reviewed yet. */
+export function isDue(memory: Memory | undefined, now: Date): boolean {
+  return memory !== undefined && hasCome(memory.due, now);
 }
 
 /** The chance that an item comes to mind at `now`, by FSRS's forgetting curve. */
@@ -104,14 +104,6 @@ export function chanceOfRecall({ stability, last }: Memory, now: Date): number {
     Math.max(0, dayNumber(now) - dayNumber(last)),
     stability,
   );
-}
-
-/** What should be asked on the calendar day of `now`, most overdue first. */
-export function dueItems(memories: ReadonlyMap<string, Memory>, now: Date): Memory[] {
-  const tomorrow = startOfDay(dayNumber(now) + 1);
-  return [...memories.values()]
-    .filter(({ due }) => due < tomorrow)
-    .toSorted((one, other) => one.due.getTime() - other.due.getTime());
 }
 
 /**

@@ -3,7 +3,7 @@ import type { Grade } from './entry.ts';
 import { besideNeighbours } from './neighbours.ts';
 import type { Limits } from './pace.ts';
 import { type Random, shuffle } from './random.ts';
-import { dueItems, type Memory } from './schedule.ts';
+import { isDue, type Memory } from './schedule.ts';
 
 /** A card as far as it is known before its deck is read. */
 export type CardName = Pick<Card, 'item' | 'deck'>;
@@ -53,13 +53,9 @@ export interface Plan<C extends CardName = Card> {
 
 /** Due cards first, most overdue ones chosen first, then new ones in the order of their deck; topics mixed. */
 export function planSession<C extends CardName>(plan: Plan<C>): Session<C> {
-  const { decks, memories, begun, gaps, now, limits, random } = plan;
-  // Shuffled before the stable sort: cards that came due on one day must not cue one another.
-  const overdue = shuffle(dueCards(decks, memories, now), random)
-    .map((card) => ({ card, time: memories.get(card.item)?.due.getTime() ?? 0 }))
-    .toSorted((one, other) => one.time - other.time)
-    .map(({ card }) => card);
-  const due = besideNeighbours(interleave(overdue.slice(0, limits.cards)));
+  const { decks, memories, begun, gaps, now, limits } = plan;
+  const overdue = dueCards(decks, memories, now);
+  const due = besideNeighbours(interleave(longestOverdue(overdue, plan)));
   // New cards are due again within days: a sitting that is nearly full of due ones takes none.
   const room = Math.max(0, Math.min(limits.fresh, Math.ceil(0.8 * limits.cards) - due.length));
   const fresh = freshCards(decks, memories);
@@ -104,14 +100,13 @@ export function withoutCard(session: Session, card: Card): Session {
   return { ...session, turns, planned: session.planned - (wasAnswered ? 0 : 1) };
 }
 
-/** Cards that are due on the calendar day of `now`, most overdue first. */
+/** Cards that are due on the calendar day of `now`, in the order of their decks. */
 export function dueCards<C extends CardName>(
   decks: readonly Named<C>[],
   memories: ReadonlyMap<string, Memory>,
   now: Date,
 ): C[] {
-  const cards = new Map(decks.flatMap((deck) => deck.cards.map((card) => [card.item, card])));
-  return dueItems(memories, now).flatMap((memory) => cards.get(memory.item) ?? []);
+  return decks.flatMap(({ cards }) => cards.filter(({ item }) => isDue(memories.get(item), now)));
 }
 
 /** Cards that were never reviewed. */
@@ -120,6 +115,22 @@ export function freshCards<C extends CardName>(
   memories: ReadonlyMap<string, Memory>,
 ): C[] {
   return decks.flatMap((deck) => deck.cards.filter((card) => !memories.has(card.item)));
+}
+
+/** As many as a sitting takes. Cards that came due on one day are shuffled: they must not cue one another. */
+function longestOverdue<C extends CardName>(
+  due: readonly C[],
+  { memories, limits, random }: Pick<Plan<C>, 'memories' | 'limits' | 'random'>,
+): C[] {
+  const dated = due.map((card) => ({ card, time: memories.get(card.item)?.due.getTime() ?? 0 }));
+  // Of a great backlog most is left out before it is put in order.
+  const last =
+    Float64Array.from(dated, ({ time }) => time).toSorted()[limits.cards - 1] ?? Infinity;
+  const candidates = dated.filter(({ time }) => time <= last);
+  return shuffle(candidates, random)
+    .toSorted((one, other) => one.time - other.time)
+    .slice(0, limits.cards)
+    .map(({ card }) => card);
 }
 
 /** One of each deck in turn, each deck in its own order. */

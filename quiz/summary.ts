@@ -1,7 +1,7 @@
 import { count } from './count.ts';
 import { dayInWords, dayNumber } from './day.ts';
 import type { Card } from './deck.ts';
-import { dueItems, type Memory } from './schedule.ts';
+import { isDue, type Memory } from './schedule.ts';
 import { dueCards, freshCards, type Named, type Session } from './session.ts';
 
 /** How a sitting went, and what comes next. */
@@ -28,7 +28,6 @@ export interface Standing {
 export function summarize(session: Session, { decks, katas, memories, now }: Standing): Summary {
   const missed = session.answers.filter(({ grade }) => grade === 'again');
   const next = nextDay(decks, memories, now);
-  const dueNow = new Set(dueItems(memories, now).map((memory) => memory.item));
   return {
     answered: session.answers.length,
     held: session.answers.length - missed.length,
@@ -38,7 +37,7 @@ export function summarize(session: Session, { decks, katas, memories, now }: Sta
       fresh: freshCards(decks, memories).length,
     },
     ...(next && { next }),
-    katas: katas.filter((slug) => dueNow.has(`kata:${slug}`)),
+    katas: katas.filter((slug) => isDue(memories.get(`kata:${slug}`), now)),
   };
 }
 

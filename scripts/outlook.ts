@@ -45,10 +45,7 @@ export function daysUntil(
   };
   const askedOf = (kata: Kata) => lessons.find(({ slug }) => slug === kata.lesson)?.asked;
   const toBuild = unsolved(katas, entries);
-  const again = katas.filter(({ slug }) => {
-    const memory = memories.get(`kata:${slug}`);
-    return memory !== undefined && isDue(memory, now);
-  });
+  const again = katas.filter(({ slug }) => isDue(memories.get(`kata:${slug}`), now));
 
   return planDays({
     days,

@@ -20,9 +20,8 @@ export function standingOf(journal: Journal, slug: string): Standing | undefined
 
 /** Solved, and to be solved again from blank today. */
 export function isKataDue(journal: Journal, slug: string, now: Date): boolean {
-  const memory = memoryOf(journal, slug);
   const solved = standingOf(journal, slug)?.solved ?? false;
-  return solved && memory !== undefined && isDue(memory, now);
+  return solved && isDue(memoryOf(journal, slug), now);
 }
 
 /** Takes a verdict down in the journal; the result tells of a kata that it solved just now. */

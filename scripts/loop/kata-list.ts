@@ -17,9 +17,8 @@ export function kataLines(
   return aligned(
     katas.map(({ slug, title, level, minutes }) => {
       const { passed = 0, of = 0, solved = false } = standing.get(slug) ?? {};
-      const memory = memories.get(`kata:${slug}`);
       const progress = of === 0 ? 'not begun' : `${passed} of ${of} levels`;
-      const again = memory && isDue(memory, now) ? 'solved, due again' : 'solved';
+      const again = isDue(memories.get(`kata:${slug}`), now) ? 'solved, due again' : 'solved';
       return [title, slug, level, `${String(minutes).padStart(3)} min`, solved ? again : progress];
     }),
     '  ',

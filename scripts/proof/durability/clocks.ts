@@ -1,7 +1,7 @@
 import { dayNumber } from '../../../quiz/day.ts';
 import { type Entry, grades } from '../../../quiz/entry.ts';
 import { type Random, seeded } from '../../../quiz/random.ts';
-import { dueItems, isDue, replay } from '../../../quiz/schedule.ts';
+import { isDue, replay } from '../../../quiz/schedule.ts';
 import { withSoundTimes } from '../../../quiz/sound-times.ts';
 import type { Trial } from './trial.ts';
 
@@ -77,8 +77,7 @@ function wrongReplays(random: Random): string[] {
     const lateThatDay = new Date(due.getTime() + 22 * HOUR_MS);
     if (dayNumber(before) < dayNumber(due) && isDue(memory, before))
       wrong.push(`${item} is due early`);
-    if (!dueItems(memories, lateThatDay).includes(memory))
-      wrong.push(`${item} is not due on its day`);
+    if (!isDue(memory, lateThatDay)) wrong.push(`${item} is not due on its day`);
     const waitMs = due.getTime() - now.getTime();
     if (waitMs > (stability + 3) * 24 * HOUR_MS)
       wrong.push(`${item} is put off to ${due.toISOString()}`);
