@@ -13,7 +13,7 @@ const problemsOfCard = (card: string) => problemsOf(`title: Breaker\ncards:\n${c
 
 describe('a deck', () => {
   it('has a card of each kind', () => {
-    const { deck, problems, leftOut } = parseDeck(
+    const { deck, problems, leftOut, lines } = parseDeck(
       `title: Circuit breaker\ncards:${everyKind}`,
       'deck.yaml',
       'circuit-breaker',
@@ -32,10 +32,13 @@ describe('a deck', () => {
     expect(deck?.cards[0]).toMatchObject({
       item: 'card:circuit-breaker/what-open-means',
       deck: 'circuit-breaker',
-      line: 3,
       section: 'what-open-means',
       asOf: '2026-11',
     });
+    expect([...lines].slice(0, 2)).toEqual([
+      ['what-open-means', 3],
+      ['failures', 14],
+    ]);
   });
 
   it('keeps the indents of its code', () => {

@@ -12,8 +12,6 @@ export type Card = CardContent & {
   readonly item: string;
   /** Slug of its deck. */
   readonly deck: string;
-  /** 1-based line of the deck on which it begins. */
-  readonly line: number;
 };
 
 export interface Deck {
@@ -30,8 +28,14 @@ export interface ParsedDeck {
   readonly problems: readonly Problem[];
 }
 
+/** What the text of a deck says, and where. */
+export interface LocatedDeck extends ParsedDeck {
+  /** The line, from 1, on which a card begins, by the card's id. */
+  readonly lines: ReadonlyMap<string, number>;
+}
+
 /** Reads a deck (YAML). Collects all problems, each with its line; never throws for what the text says. */
-export function parseDeck(text: string, file: string, slug: string): ParsedDeck {
+export function parseDeck(text: string, file: string, slug: string): LocatedDeck {
   const yaml = readYaml(text, { LineCounter, parseDocument });
   if (yaml.problems.length > 0) {
     const unreadable = yaml.problems.map(({ line, message }) => ({
@@ -39,16 +43,16 @@ export function parseDeck(text: string, file: string, slug: string): ParsedDeck 
       line,
       message: `Not valid YAML: ${message}. Text with “: ” or “#” in it needs quotes, or \`|\`.`,
     }));
-    return { problems: unreadable, leftOut: 0 };
+    return { problems: unreadable, leftOut: 0, lines: new Map() };
   }
 
-  const { document, lines, data: content } = yaml;
+  const { document, lines: places, data: content } = yaml;
   const problems: Problem[] = cutTexts(document).map((start) => ({
     file,
-    line: lines.linePos(start).line,
+    line: places.linePos(start).line,
     message: 'The text ends here, at “#”, which begins a comment: quote the text, or use `|`.',
   }));
-  const lineOf = lineFinder(document, lines);
+  const lineOf = lineFinder(document, places);
   const report = (path: Path, message: string) => {
     problems.push({ file, line: lineOf(path), message });
   };
@@ -61,12 +65,12 @@ export function parseDeck(text: string, file: string, slug: string): ParsedDeck 
   }
   if (!Array.isArray(cards) || cards.length === 0) {
     report(['cards'], 'The deck has no `cards`: write a list of them.');
-    return { problems, leftOut: 0 };
+    return { problems, leftOut: 0, lines: new Map() };
   }
 
-  const read = readCards(cards, slug, lineOf, report);
+  const { read, lines } = readCards(cards, slug, lineOf, report);
   const deck = { slug, title: typeof title === 'string' ? title : slug, cards: read };
-  return { deck, problems, leftOut: cards.length - read.length };
+  return { deck, problems, leftOut: cards.length - read.length, lines };
 }
 
 type Report = (path: Path, message: string) => void;
@@ -76,13 +80,12 @@ function readCards(
   deck: string,
   lineOf: (path: Path) => number,
   report: Report,
-): Card[] {
-  const firstLines = new Map<string, number>();
-  return cards.flatMap((content, index) => {
-    const line = lineOf(['cards', index]);
+): { read: Card[]; lines: Map<string, number> } {
+  const lines = new Map<string, number>();
+  const read = cards.flatMap((content, index) => {
     const card = readCard(content, index, report);
     if (card === undefined) return [];
-    const taken = firstLines.get(card.id);
+    const taken = lines.get(card.id);
     if (taken !== undefined) {
       report(
         ['cards', index, 'id'],
@@ -90,9 +93,10 @@ function readCards(
       );
       return [];
     }
-    firstLines.set(card.id, line);
-    return [{ ...card, item: cardItem(`${deck}/${card.id}`), deck, line }];
+    lines.set(card.id, lineOf(['cards', index]));
+    return [{ ...card, item: cardItem(`${deck}/${card.id}`), deck }];
   });
+  return { read, lines };
 }
 
 function readCard(content: unknown, index: number, report: Report): CardContent | undefined {

@@ -24,10 +24,10 @@ export async function exportCards(
   if (typeof file !== 'string' || words.length > 0) {
     throw new KitError('Name the file: npm run export -- --anki cards.txt', { exitCode: 2 });
   }
-  const { loadCatalog } = await import('./content/catalog.ts');
+  const { loadDecks } = await import('./content/catalog.ts');
   const { readDecks } = await import('./read-decks.ts');
   const { toAnki } = await import('../quiz/anki.ts');
-  const { decks, problems } = await readDecks((await loadCatalog(root)).decks);
+  const { decks, problems } = await readDecks(await loadDecks(root));
   for (const problem of problems) print(problem);
   try {
     await writeFile(file, await toAnki(decks));

@@ -30,9 +30,9 @@ export async function quiz(
   if (typeof flags['resume'] === 'string') return resume(flags['resume'], home, now(), print);
   const [topic, ...more] = words;
   if (more.length > 0) throw new KitError('Name one topic, or none for all.', { exitCode: 2 });
-  const { findBySlug, loadCatalog } = await import('./content/catalog.ts');
-  const catalog = await loadCatalog(root);
-  const chosen = topic === undefined ? undefined : findBySlug('deck', topic, catalog.decks);
+  const { findBySlug, kataSlugs, loadDecks } = await import('./content/catalog.ts');
+  const decks = await loadDecks(root);
+  const chosen = topic === undefined ? undefined : findBySlug('deck', topic, decks);
   const { shelve } = await import('./read-decks.ts');
 
   const { openJournal } = await import('../quiz/journal.ts');
@@ -44,8 +44,8 @@ export async function quiz(
   const prompts = await askerFor(conversation);
   try {
     await runQuiz({
-      shelf: shelve(chosen ? [chosen] : catalog.decks),
-      katas: catalog.katas.map((kata) => kata.slug),
+      shelf: shelve(chosen ? [chosen] : decks),
+      katas: await kataSlugs(root),
       journal,
       prompts,
       print,

@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { targetRetention } from '../quiz/schedule.ts';
 import { aligned } from './columns.ts';
-import { loadCatalog } from './content/catalog.ts';
+import { loadDecks } from './content/catalog.ts';
 import { main } from './main.ts';
 import { playYear } from './measure/year.ts';
 import { kitPaths } from './paths.ts';
@@ -17,7 +17,7 @@ await main(async (args) => {
       seed: { type: 'string', default: 'a year' },
     },
   });
-  const { decks: files } = await loadCatalog(kitPaths(process.env).root);
+  const files = await loadDecks(kitPaths(process.env).root);
   const { decks: all } = await readDecks(files);
   const rows = values.minutes.map((each) => {
     const minutes = Number(each);

@@ -16,15 +16,13 @@ export function cardIds(deck: string): string[] {
 
 const idLine = /^(?: {0,2}- | {2,4})id: +(['"]?)([a-z0-9-]+)\1[ \t]*\r?$/gm;
 
-/** The deck with the lines of all other cards left empty: to parse a whole deck takes time. Each line keeps its number. */
+/** The deck without all other cards: to parse a whole one takes time. */
 export function onlyCards(deck: string, ids: ReadonlySet<string>): string {
   const start = /^cards:.*\n/m.exec(deck);
   const indent = /^( {0,2})- /m.exec(deck.slice(start?.index))?.[1];
   if (start === null || indent === undefined) return deck;
   const from = start.index + start[0].length;
   const items = deck.slice(from).split(new RegExp(`^(?=${indent}- )`, 'm'));
-  const kept = items.map((item) =>
-    cardIds(item).some((id) => ids.has(id)) ? item : item.replaceAll(/[^\n]+/g, ''),
-  );
+  const kept = items.filter((item) => cardIds(item).some((id) => ids.has(id)));
   return deck.slice(0, from) + kept.join('');
 }

@@ -2,7 +2,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { KitError } from '../../quiz/problem.ts';
-import { findBySlug, loadCatalog } from './catalog.ts';
+import { findBySlug, kataSlugs, loadCatalog, loadDecks } from './catalog.ts';
 import { copyKit } from '../fixtures/copy-kit.ts';
 
 let root = '';
@@ -54,6 +54,13 @@ describe('loadCatalog', () => {
     ]);
     expect(decks).toEqual([{ slug: 'quota', file: join(root, 'quiz/decks/quota.yaml') }]);
     expect(none).toEqual([]);
+  });
+
+  it('lists decks and the slugs of katas alone as well', async () => {
+    await write('katas/left-behind/left-behind.ts', 'export {};\n');
+    await write('quiz/decks/another.yaml', 'title: Another\n');
+    expect(await loadDecks(root)).toEqual((await loadCatalog(root)).decks);
+    expect(await kataSlugs(root)).toEqual(['quota']);
   });
 
   it('knows how often a lesson’s topic is asked', async () => {

@@ -71,13 +71,10 @@ export interface Catalog {
 
 /** Reads what the kit at `root` holds. Content that is wrong is a problem, never an error. */
 export async function loadCatalog(root: string): Promise<Catalog> {
-  const [lessons, katas, decks] = await Promise.all([
-    loadLessons(root),
-    loadKatas(root),
-    loadDecks(root),
-  ]);
-  const place = new Map(lessons.items.map((lesson, index) => [lesson.slug, index]));
-  const placeOf = (slug: string) => place.get(slug) ?? place.size;
+  const names = await lessonNames(root);
+  const placeOf = placesOf(names);
+  const lessons = loadLessons(names);
+  const [katas, decks] = await Promise.all([loadKatas(root), decksInOrder(root, placeOf)]);
   return {
     root,
     lessons: lessons.items,
@@ -87,9 +84,20 @@ export async function loadCatalog(root: string): Promise<Catalog> {
         levels.indexOf(a.level) - levels.indexOf(b.level) ||
         byText(a.slug, b.slug),
     ),
-    decks: decks.toSorted((a, b) => placeOf(a.slug) - placeOf(b.slug) || byText(a.slug, b.slug)),
+    decks,
     problems: [...lessons.problems, ...katas.problems],
   };
+}
+
+/** The decks alone, as a catalog has them. No file is opened. */
+export async function loadDecks(root: string): Promise<DeckFile[]> {
+  return decksInOrder(root, placesOf(await lessonNames(root)));
+}
+
+/** The slugs of the katas alone. No file is opened. */
+export async function kataSlugs(root: string): Promise<string[]> {
+  const slugs = await slugFolders(folders(root).katas);
+  return slugs.filter((slug) => existsSync(kataFiles(root, slug).brief));
 }
 
 interface Loaded<T> {
@@ -97,22 +105,35 @@ interface Loaded<T> {
   readonly problems: readonly Problem[];
 }
 
-async function loadLessons(root: string): Promise<Loaded<Lesson>> {
+type LessonName = Pick<Lesson, 'number' | 'slug' | 'file'>;
+
+/** By number. */
+async function lessonNames(root: string): Promise<LessonName[]> {
   const folder = folders(root).lessons;
-  const names = (await entriesOf(folder)).filter((entry) => entry.isFile());
-  const loaded = names.flatMap(({ name }) => {
-    const parsed = parseLessonName(name);
-    return parsed ? [loadLesson(join(folder, name), parsed)] : [];
-  });
+  const files = (await entriesOf(folder)).filter((entry) => entry.isFile());
+  return files
+    .flatMap(({ name }) => {
+      const parsed = parseLessonName(name);
+      return parsed ? { ...parsed, file: join(folder, name) } : [];
+    })
+    .toSorted((a, b) => a.number - b.number || byText(a.slug, b.slug));
+}
+
+/** Of what belongs to no lesson the place is behind all of them. */
+function placesOf(lessons: readonly LessonName[]): (slug: string) => number {
+  const places = new Map(lessons.map(({ slug }, index) => [slug, index]));
+  return (slug) => places.get(slug) ?? places.size;
+}
+
+function loadLessons(names: readonly LessonName[]): Loaded<Lesson> {
+  const loaded = names.map(loadLesson);
   return {
-    items: loaded
-      .map(({ item }) => item)
-      .toSorted((a, b) => a.number - b.number || byText(a.slug, b.slug)),
+    items: loaded.map(({ item }) => item),
     problems: loaded.flatMap(({ problems }) => problems),
   };
 }
 
-function loadLesson(file: string, { number, slug }: { number: number; slug: string }) {
+function loadLesson({ file, number, slug }: LessonName) {
   const read = fieldReader(readFrontmatter(readFileSync(file, 'utf8'), file), file);
   const item: Lesson = {
     slug,
@@ -178,11 +199,12 @@ function readIfThere(file: string): string | undefined {
   }
 }
 
-async function loadDecks(root: string): Promise<DeckFile[]> {
-  return (await entriesOf(folders(root).decks)).flatMap(({ name }) => {
+async function decksInOrder(root: string, placeOf: (slug: string) => number): Promise<DeckFile[]> {
+  const decks = (await entriesOf(folders(root).decks)).flatMap(({ name }) => {
     const slug = parseDeckName(name);
     return slug === undefined ? [] : [{ slug, file: deckFile(root, slug) }];
   });
+  return decks.toSorted((a, b) => placeOf(a.slug) - placeOf(b.slug) || byText(a.slug, b.slug));
 }
 
 /**

@@ -18,7 +18,7 @@ export function checkDeck(
   text: string,
   about: DeckLesson | undefined,
 ): Check[] {
-  const { deck, leftOut, problems } = parseDeck(text, file, slug);
+  const { deck, leftOut, problems, lines } = parseDeck(text, file, slug);
   const checks: Check[] = [{ file, problems }];
   if (!deck) return checks;
 
@@ -44,7 +44,7 @@ export function checkDeck(
         ? [
             problemIn(
               file,
-              card.line,
+              lines.get(card.id),
               `${card.id}: options are shuffled, so none may speak of "the above"`,
             ),
           ]
@@ -59,8 +59,12 @@ export function checkDeck(
     expectThat(deck.title === title, file, `expected \`title\` to be the lesson's, "${title}"`, 1),
     {
       file,
-      problems: dead.map(({ id, line, section }) =>
-        problemIn(file, line, `${id}: the lesson has no heading with the anchor \`${section}\``),
+      problems: dead.map(({ id, section }) =>
+        problemIn(
+          file,
+          lines.get(id),
+          `${id}: the lesson has no heading with the anchor \`${section}\``,
+        ),
       ),
     },
   );

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Random } from '../../../quiz/random.ts';
 import { repository } from '../../fixtures/copy-kit.ts';
 import { cardIds } from '../../content/card-ids.ts';
-import { loadCatalog } from '../../content/catalog.ts';
+import { loadDecks } from '../../content/catalog.ts';
 import { readFile } from 'node:fs/promises';
 import { liveAndDie, shownLines } from './child.ts';
 import { inFolder } from './in-folder.ts';
@@ -15,7 +15,7 @@ export const quizTrial: Trial = {
   name: 'quiz',
   title: 'the quiz killed while it takes answers, undoes and suspends',
   async run(effort) {
-    const { decks } = await loadCatalog(repository);
+    const decks = await loadDecks(repository);
     const items: string[] = [];
     for (const { slug, file } of decks.slice(0, 4)) {
       const ids = cardIds(await readFile(file, 'utf8')).slice(0, 6);
