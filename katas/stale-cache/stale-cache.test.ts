@@ -1546,6 +1546,20 @@ describe('6 · what is forgotten', () => {
     await gateway.slow();
     expectAsked(gateway, 3, 'the newer copy is stale now: a load in the background');
   });
+
+  it('begins a load in the background beside an old one', async () => {
+    const gateway = await gatewayWithCopy();
+    await advance(75_000);
+    await gateway.slow();
+    gateway.cache.invalidate(PAIR);
+    await gateway.read(1.2);
+    await advance(75_000);
+    expectTold(await gateway.slow(), stale(1.2, 75), 'the newer copy is stale now');
+    expectAsked(gateway, 4, 'the load from before the key was invalidated is of no use to it');
+    await gateway.loads[1]?.ends(1.1);
+    expectTold(await gateway.slow(), stale(1.2, 75), 'the old load has ended');
+    expectAsked(gateway, 4, 'the old load has ended, the one in the background has not');
+  });
 });
 
 describe('7 · whatever happens', () => {
