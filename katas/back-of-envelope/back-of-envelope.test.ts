@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -40,11 +41,11 @@ function expectRefused(compute: () => unknown, name: string, value: number): voi
     expect(message, `${shown}: the message must hold the value`).toContain(String(value));
     return;
   }
-  expect.fail(`${name} was ${value}, which makes no sense, and the answer was ${String(result)}`);
+  expect.fail(`${name} was ${value}, which makes no sense, and the answer was ${inspect(result)}`);
 }
 
 const NO_SHARES = [-0.001, 1.001, 99.9, Number.NaN, Infinity];
-const NO_COUNTS = [0, -1, 2.5, Number.NaN];
+const NO_COUNTS = [0, -1, 2.5, Number.NaN, Infinity];
 const NO_AMOUNTS = [-1, Number.NaN, Infinity, -Infinity];
 const NOTHING_ABOVE_0 = [0, ...NO_AMOUNTS];
 
@@ -136,6 +137,7 @@ describe('1 · in series', () => {
     [0.0001, 30, 4.32],
     [0.001, 365, 525.6],
     [1, 1, 1_440],
+    [0.01, 0.5, 7.2],
     [0, 30, 0],
     [1e-12, 30, 4.32e-8],
   ])('makes minutes of it: %d for %d days', (failure, days, minutes) => {
@@ -158,6 +160,7 @@ describe('1 · in series', () => {
 
   it.each(NOTHING_ABOVE_0)('refuses %d as a number of days', (nonsense) => {
     expectRefused(() => downtimeMinutes(0.1, nonsense), 'days', nonsense);
+    expectRefused(() => downtimeMinutes(0, nonsense), 'days', nonsense);
   });
 
   it('is exact for any probabilities', () => {
@@ -190,9 +193,9 @@ describe('2 · hard and soft', () => {
 
   it('has no failure without anything hard, and no degradation without anything soft', () => {
     const soft = pageOutcome({ hard: [], soft: [0.25] });
+    const hard = pageOutcome({ hard: [0.25], soft: [] });
     expectAbout(soft.fails, 0, 'nothing is hard');
     expectAbout(soft.degraded, 0.25, 'one soft dependency');
-    const hard = pageOutcome({ hard: [0.25], soft: [] });
     expectAbout(hard.fails, 0.25, 'one hard dependency');
     expectAbout(hard.degraded, 0, 'nothing is soft');
   });
@@ -201,6 +204,13 @@ describe('2 · hard and soft', () => {
     const { fails, degraded } = pageOutcome({ hard: [1e-18, 1e-18], soft: [2e-18] });
     expectAbout(fails, 2e-18, 'two hard dependencies');
     expectAbout(degraded, 2e-18, 'a soft one that hardly ever fails');
+  });
+
+  it('leaves the lists as they are', () => {
+    const [hard, soft] = [Object.freeze([0.3, 0.1, 0.2]), Object.freeze([0.2, 0.1])];
+    const { fails, degraded } = pageOutcome({ hard, soft });
+    expectAbout(fails, 0.496, 'lists that must not be changed');
+    expectAbout(degraded, 0.14112, 'lists that must not be changed');
   });
 
   it('does not lose what is left when nearly all fails', () => {
@@ -228,7 +238,7 @@ describe('2 · hard and soft', () => {
       pageOutcome({ hard: [nonsense], soft: [] }),
     );
     expectRefusedAs(['soft', 'failures'], nonsense, () =>
-      pageOutcome({ hard: [0.1], soft: [nonsense] }),
+      pageOutcome({ hard: [1], soft: [nonsense] }),
     );
   });
 });
@@ -305,8 +315,10 @@ describe('3 · replicas', () => {
 
   it.each(NO_COUNTS)('refuses %d as a number of replicas', (nonsense) => {
     expectRefused(() => tooFewReplicas({ failure: 0.1, replicas: nonsense }), 'replicas', nonsense);
-    const needed = () => tooFewReplicas({ failure: 0.1, replicas: 2, needed: nonsense });
-    expectRefused(needed, 'needed', nonsense);
+    for (const certain of [{ failure: 0.1 }, { failure: 0 }, { failure: 0.1, shared: 1 }]) {
+      const needed = () => tooFewReplicas({ ...certain, replicas: 2, needed: nonsense });
+      expectRefused(needed, 'needed', nonsense);
+    }
   });
 
   it('refuses to need more than there are, and to count more than a hundred', () => {
@@ -371,6 +383,7 @@ describe('4 · the tail', () => {
     expectAbout(latencyMs({ inSeries: [30, 50, 20] }), 100, 'three calls in a chain');
     expectAbout(latencyMs({ inSeries: [] }), 0, 'nothing to do');
     expectAbout(latencyMs(42), 42, 'a single call');
+    expectAbout(latencyMs({ inSeries: [0, 7] }), 7, 'a call that takes no time, and one that does');
   });
 
   it('waits for the slowest of what runs side by side', () => {
@@ -381,22 +394,33 @@ describe('4 · the tail', () => {
 
   it('takes plans within plans', () => {
     const page: Plan = {
-      inSeries: [5, { inParallel: [40, { inSeries: [10, 45] }, { inParallel: [12, 7] }] }, 3],
+      inSeries: [5, { inParallel: [40, { inSeries: [10, 45] }, { inParallel: [32, 27] }] }, 3],
     };
     expectAbout(latencyMs(page), 63, '5 + the slower of 40 and 10 + 45, + 3');
     const sides: Plan = { inParallel: [{ inSeries: [20, 20] }, { inSeries: [] }, 39.5] };
     expectAbout(latencyMs(sides), 40, 'the chain of two is slower');
   });
 
+  it('leaves the plan as it is', () => {
+    const inParallel = Object.freeze([10, 30, Object.freeze({ inSeries: Object.freeze([15, 5]) })]);
+    const plan: Plan = Object.freeze({ inSeries: Object.freeze([{ inParallel }, 3]) });
+    expectAbout(latencyMs(plan), 33, 'a plan that must not be changed');
+  });
+
   it.each(NO_SHARES)('refuses %d as a share', (nonsense) => {
     expectRefused(() => slowPages({ slow: nonsense, calls: 2 }), 'slow', nonsense);
-    const allowed = () => slowCallsAllowed({ slowPages: nonsense, calls: 2 });
-    expectRefused(allowed, 'slowPages', nonsense);
+    for (const calls of [2, 1]) {
+      const allowed = () => slowCallsAllowed({ slowPages: nonsense, calls });
+      expectRefused(allowed, 'slowPages', nonsense);
+    }
   });
 
   it.each(NO_COUNTS)('refuses %d as a number of calls', (nonsense) => {
-    expectRefused(() => slowPages({ slow: 0.01, calls: nonsense }), 'calls', nonsense);
-    expectRefused(() => slowCallsAllowed({ slowPages: 0.01, calls: nonsense }), 'calls', nonsense);
+    for (const share of [0.01, 0, 1]) {
+      expectRefused(() => slowPages({ slow: share, calls: nonsense }), 'calls', nonsense);
+      const allowed = () => slowCallsAllowed({ slowPages: share, calls: nonsense });
+      expectRefused(allowed, 'calls', nonsense);
+    }
   });
 
   it.each(NO_AMOUNTS)('refuses %d as a latency', (nonsense) => {
@@ -466,7 +490,9 @@ describe('5 · retries in layers', () => {
   });
 
   it.each(NO_COUNTS)('refuses %d as a number of attempts', (nonsense) => {
-    expectRefused(() => calls([3, nonsense], 0.5), 'attempts', nonsense);
+    for (const failure of [0.5, 0, 1]) {
+      expectRefused(() => calls([3, nonsense], failure), 'attempts', nonsense);
+    }
   });
 
   it('leaves the list as it is', () => {
@@ -496,6 +522,7 @@ describe("6 · Little's law", () => {
     expectAbout(inFlight({ perSecond: 700, latencyMs: 30 }), 21, '700 a second for 30 ms');
     expectAbout(inFlight({ perSecond: 100, latencyMs: 2_000 }), 200, '100 a second for 2 s');
     expectAbout(inFlight({ perSecond: 0, latencyMs: 30 }), 0, 'nobody comes');
+    expectAbout(inFlight({ perSecond: 700, latencyMs: 0 }), 0, 'nobody stays');
     expectAbout(inFlight({ perSecond: 2.5, latencyMs: 100 }), 0.25, 'less than one on average');
   });
 
@@ -508,8 +535,8 @@ describe("6 · Little's law", () => {
     const pool = poolSize({ perSecond: 700, latencyMs: 30.001, utilization: 0.7 });
     expect(pool, 'a little more than 30 are needed: with 30 some wait').toBe(31);
     expect(poolSize({ perSecond: 1, latencyMs: 1, utilization: 1 }), 'one call at times').toBe(1);
-    const little = poolSize({ perSecond: 1_000.0005, latencyMs: 1, utilization: 1 });
-    expect(little, 'half a millionth above 1 is no rounding error').toBe(2);
+    const little = poolSize({ perSecond: 1_000.00001, latencyMs: 1, utilization: 1 });
+    expect(little, '1e-8 above 1 is more than 1e-9, and no rounding error').toBe(2);
     const large = poolSize({ perSecond: 1e6, latencyMs: 1_000.001, utilization: 1 });
     expect(large, 'a million and one').toBe(1_000_001);
   });
@@ -520,6 +547,7 @@ describe("6 · Little's law", () => {
     [90, 70, 0.7, 9],
     [1_100, 10, 0.1, 110],
     [490, 20, 0.7, 14],
+    [700_000_000, 30, 0.7, 30_000_000],
   ])('buys no permit for a rounding error: %d × %d ms at %d', (perSecond, ms, utilization, is) => {
     const pool = poolSize({ perSecond, latencyMs: ms, utilization });
     expect(pool, 'on paper this is a whole number').toBe(is);
@@ -531,16 +559,20 @@ describe("6 · Little's law", () => {
 
   it.each(NO_AMOUNTS)('refuses %d as a rate or a latency', (nonsense) => {
     expectRefused(() => inFlight({ perSecond: nonsense, latencyMs: 3 }), 'perSecond', nonsense);
-    expectRefused(() => inFlight({ perSecond: 3, latencyMs: nonsense }), 'latencyMs', nonsense);
+    for (const perSecond of [3, 0]) {
+      expectRefused(() => inFlight({ perSecond, latencyMs: nonsense }), 'latencyMs', nonsense);
+    }
     const rate = () => poolSize({ perSecond: nonsense, latencyMs: 3, utilization: 0.5 });
     expectRefused(rate, 'perSecond', nonsense);
-    const latency = () => poolSize({ perSecond: 3, latencyMs: nonsense, utilization: 0.5 });
+    const latency = () => poolSize({ perSecond: 0, latencyMs: nonsense, utilization: 0.5 });
     expectRefused(latency, 'latencyMs', nonsense);
   });
 
   it.each([0, -0.5, 1.2, 70, Number.NaN])('refuses %d as a utilization', (nonsense) => {
-    const pool = () => poolSize({ perSecond: 10, latencyMs: 3, utilization: nonsense });
-    expectRefused(pool, 'utilization', nonsense);
+    for (const perSecond of [10, 0]) {
+      const pool = () => poolSize({ perSecond, latencyMs: 3, utilization: nonsense });
+      expectRefused(pool, 'utilization', nonsense);
+    }
   });
 });
 
@@ -580,11 +612,12 @@ describe('7 · scale the whole, or the hot part', () => {
       [
         { cores: 0, memoryGb: 3 },
         { cores: 0, memoryGb: 1 },
+        { cores: 0, memoryGb: 0 },
       ],
       3,
     );
     expect(asOne, 'three of one program').toEqual({ instances: 3, memoryGb: 12 });
-    expect(apart, 'three of each').toEqual({ instances: 6, memoryGb: 12 });
+    expect(apart, 'three of each').toEqual({ instances: 9, memoryGb: 12 });
   });
 
   it('rounds up, but not for a rounding error', () => {
@@ -597,6 +630,9 @@ describe('7 · scale the whole, or the hot part', () => {
     expect(even.apart.instances, 'one and two').toBe(3);
     const odd = scaling({ modules, coresPerInstance: 0.25, fewest: 1 });
     expect(odd.asOne.instances, '0.3 cores, 0.25 in each instance').toBe(2);
+    const small = Array.from({ length: 300 }, () => ({ cores: 0.1, memoryGb: 1 }));
+    const many = scaling({ modules: small, coresPerInstance: 1, fewest: 1 });
+    expect(many.asOne.instances, '300 times 0.1 cores are 30, though each sum is rounded').toBe(30);
   });
 
   it('leaves the modules as they are', () => {
