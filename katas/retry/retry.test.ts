@@ -1040,13 +1040,16 @@ describe('5 · stops when the customer cancels', () => {
     const controller = new AbortController();
     const { signal } = controller;
     const calls = [1, 2, 3].map(() => begin([fails(busy()), prints], { signal }));
+    const quick = begin([fails(busy()), prints], { signal, baseMs: 10 });
     await advance(10);
+    expectValue(quick, 'label', 'four calls share a signal, and this one waited for 5 ms');
     controller.abort();
     await settle();
     for (const call of calls) {
-      expectError(call, signal.reason, 'three calls wait, and share the signal that is aborted');
+      const because = 'three calls wait, a fourth has ended, and they share the signal that aborts';
+      expectError(call, signal.reason, because);
     }
-    expectNothingLeft('three calls shared a signal', signal);
+    expectNothingLeft('four calls shared a signal', signal);
   });
 
   it('leaves no listener behind, however it ends', async () => {
