@@ -68,6 +68,17 @@ describe('virtual time', () => {
     expect(fired).toBe(true);
   });
 
+  it('clears a timer that is closed, or disposed of by using, as Node does', async () => {
+    const fired: string[] = [];
+    setTimeout(() => fired.push('closed'), 5).close();
+    setTimeout(() => fired.push('disposed'), 5)[Symbol.dispose]();
+    setInterval(() => fired.push('interval'), 5)[Symbol.dispose]();
+    setImmediate(() => fired.push('immediate'))[Symbol.dispose]();
+    expect(pendingTimers()).toBe(0);
+    await advance(10);
+    expect(fired).toEqual([]);
+  });
+
   it('runs a task in the async context in which its timer was set, as Node does', async () => {
     const request = new AsyncLocalStorage<string>();
     const seen: (string | undefined)[] = [];

@@ -35,9 +35,12 @@ const clock = FakeTimers.install({
 // set its timer: the library runs it in that of whoever moves the time.
 const { setTimeout, setInterval } = clock;
 clock.setTimeout = (task, ms, ...args) =>
-  setTimeout(inThisContext(task), Number(ms) >= 1 ? ms : 1, ...args);
+  closable(setTimeout(inThisContext(task), Number(ms) >= 1 ? ms : 1, ...args), clock.clearTimeout);
 clock.setInterval = (task, ms, ...args) =>
-  setInterval(inThisContext(task), Number(ms) >= 1 ? ms : 1, ...args);
+  closable(
+    setInterval(inThisContext(task), Number(ms) >= 1 ? ms : 1, ...args),
+    clock.clearInterval,
+  );
 // As Node does, an immediate takes no time, also when it is set from within another: the library adds 1 ms to
 // whatever has no delay and is set while a timer fires.
 const { setImmediate } = clock;
@@ -45,7 +48,7 @@ clock.setImmediate = (task, ...args) => {
   const ticking = Reflect.get(clock, 'duringTick');
   Reflect.set(clock, 'duringTick', false);
   try {
-    return setImmediate(inThisContext(task), ...args);
+    return closable(setImmediate(inThisContext(task), ...args), clock.clearImmediate);
   } finally {
     Reflect.set(clock, 'duringTick', ticking);
   }
@@ -99,6 +102,17 @@ function inThisContext<Args extends unknown[]>(task: (...args: Args) => void): t
   return function (this: unknown, ...args) {
     context.runInAsyncScope(task, this, ...args);
   };
+}
+
+/** As Node's timers do, it has a `close`, and a disposal for `using`. */
+function closable<T>(timer: T, clear: (timer: T) => void): T {
+  const close = () => {
+    clear(timer);
+    return timer;
+  };
+  return typeof timer === 'object' && timer !== null
+    ? Object.assign(timer, { close, [Symbol.dispose]: close })
+    : timer;
 }
 
 /** Lets everything happen that needs no time to pass. */

@@ -140,6 +140,11 @@ async function retriesPaid(budget: RetryBudget): Promise<number> {
   return runs - 1;
 }
 
+/** A task that fails before there is a promise. */
+function throwsAtOnce(): never {
+  throw errorOf.fails();
+}
+
 /** A request whose attempts end when the spec says so. */
 async function slowRequest(budget: RetryBudget, options?: Options) {
   let settleTask: (error?: Error) => void = () => {};
@@ -286,17 +291,23 @@ describe('1 · one call, several attempts', () => {
     expect(inWords(call), 'two attempts throw before there is a promise; the caller').toBe(
       'got 2:1 (runs: 3)',
     );
+    const only = watch(richBudget(), throwsAtOnce, { attempts: 1 });
+    await settle();
+    expect(inWords(only), 'the only attempt throws; the caller').toBe(
+      'failed with ScoresError: 503 from the scores service (runs: 1)',
+    );
   });
 
   it('takes a task that returns a plain value, even undefined', async () => {
-    const budget = richBudget();
-    const answer = watch(budget, () => 42);
-    const nothing = watch(budget, () => undefined);
-    await settle();
-    expect(inWords(answer), 'a task that returns 42; the caller').toBe('got 42 (runs: 1)');
-    expect(inWords(nothing), 'a task that returns nothing; the caller').toBe(
-      'got undefined (runs: 1)',
-    );
+    const report = errorOf.fails();
+    for (const value of [42, 0, '', undefined, null, false, report]) {
+      const call = watch(richBudget(), () => value);
+      await settle();
+      expect(
+        inWords(call),
+        `a task that returns ${String(value)}, and returning is success; the caller`,
+      ).toBe(`got ${String(value)} (runs: 1)`);
+    }
   });
 
   it('waits for anything with a then, and asks it once an attempt', async () => {
@@ -381,13 +392,21 @@ describe('2 · what pays for a retry', () => {
 
   it('keeps budgets apart', async () => {
     const scores = budgetWith({ ratio: 0.5 });
-    const tables = budgetWith({ ratio: 0.5 });
+    const lineups = budgetWith({ ratio: 0.5 });
+    const tables = budgetWith({ ratio: 0.2, minPerSecond: 0.1 });
     await requests(scores, 9);
-    await requests(tables, 3);
+    await requests(tables, 4);
+    expect(
+      await retriesPaid(lineups),
+      'half of 1 request for lineups; budgets with other options were made later; retries',
+    ).toBe(0);
     expect(await retriesPaid(scores), 'half of 10 requests for scores; retries').toBe(5);
-    expect(await retriesPaid(tables), 'half of 4 requests for tables; retries').toBe(2);
+    expect(
+      await retriesPaid(tables),
+      '0.2 of 5 requests for tables, and a reserve of 1; retries',
+    ).toBe(2);
     expect(countsOf(tables), 'what the budget for tables has counted').toEqual({
-      requests: 4,
+      requests: 5,
       retries: 2,
       refused: 1,
     });
@@ -414,16 +433,21 @@ describe('2 · what pays for a retry', () => {
     { ratio: 0.7, of: 10, retries: 7 },
     { ratio: 0.1, of: 70, retries: 7 },
     { ratio: 0.01, of: 100, retries: 1 },
+    { ratio: 0.01, of: 2_000, retries: 20 },
     { ratio: 0.29, of: 100, retries: 29 },
     { ratio: 0.57, of: 100, retries: 57 },
     { ratio: 1, of: 3, retries: 3 },
   ])('rounds nothing: $ratio of $of requests are $retries', async ({ ratio, of, retries }) => {
     const enough = budgetWith({ ratio });
     await requests(enough, of - 1);
-    expect(await retriesPaid(enough), `${ratio} of ${of} requests; retries`).toBe(retries);
+    expect(await retriesPaid(enough), `${ratio} of ${of} requests in one window; retries`).toBe(
+      retries,
+    );
     const tooFew = budgetWith({ ratio });
     await requests(tooFew, of - 2);
-    expect(await retriesPaid(tooFew), `${ratio} of ${of - 1} requests; retries`).toBe(retries - 1);
+    expect(await retriesPaid(tooFew), `${ratio} of ${of - 1} requests in one window; retries`).toBe(
+      retries - 1,
+    );
   });
 
   it('never holds a first attempt back', async () => {
@@ -622,6 +646,19 @@ describe('3 · the window', () => {
     ).toBe(5);
   });
 
+  it('forgets also when it is asked exactly once in a window', async () => {
+    const budget = budgetWith({ ratio: 0.5 });
+    await requests(budget, 20);
+    for (let i = 0; i < 3; i += 1) {
+      await advance(WINDOW_MS);
+      await requests(budget, 1);
+    }
+    expect(
+      await retriesPaid(budget),
+      'half of 2 requests now, and perhaps of one 10 s ago; twenty were made 30 s ago; retries',
+    ).toBe(1);
+  });
+
   it('counts a retry also when the requests that paid for it are gone', async () => {
     const budget = budgetWith({ ratio: 0.1 });
     await requests(budget, 10);
@@ -757,6 +794,21 @@ describe('4 · many calls, one budget', () => {
     expect(await retriesPaid(budget), 'the four retries have ended, 0 s later; retries').toBe(0);
   });
 
+  it('shares no window with another budget', async () => {
+    const scores = budgetWith({ ratio: 0.5, windowMs: 60_000 });
+    const tables = budgetWith({ ratio: 0.5, windowMs: 2_000 });
+    for (const budget of [scores, tables]) await requests(budget, 9);
+    await advance(5_000);
+    expect(
+      await retriesPaid(scores),
+      'half of 10 requests for scores, within 60 s; another budget has a window of 2 s; retries',
+    ).toBe(5);
+    expect(
+      await retriesPaid(tables),
+      'half of 1 request for tables, within 2 s; another budget has a window of 60 s; retries',
+    ).toBe(0);
+  });
+
   it('says how many retries it would pay for', async () => {
     const budget = budgetWith({ ratio: 0.3, minPerSecond: 0.5, windowMs: 5_000 });
     const said = [balanceOf(budget)];
@@ -774,6 +826,14 @@ describe('4 · many calls, one budget', () => {
     expect(balanceOf(budget), 'all is spent').toBe(0);
     await advance(1.2 * WINDOW_MS);
     expect(balanceOf(budget), 'a window later nobody has called').toBe(2);
+    for (const [ratio, paid] of [
+      [0.29, 29],
+      [0.57, 57],
+    ] as const) {
+      const rich = budgetWith({ ratio });
+      await requests(rich, 100);
+      expect(balanceOf(rich), `${ratio} of 100 requests: the balance`).toBe(paid);
+    }
   });
 
   it('has a balance of 0 when it owes more than it has', async () => {
@@ -859,6 +919,11 @@ describe('5 · layers', () => {
     expect(call.runs, 'a retry from further up is not tried again here').toBe(1);
     expect(call.error, 'the caller needs the original error').toBeInstanceOf(ScoresError);
     expect(call.told, 'what came from further up is passed on').toEqual([previousAttempts]);
+    const thrown = watch(budget, throwsAtOnce, { attempts: 5, previousAttempts });
+    await settle();
+    expect(inWords(thrown), 'a retry from further up, whose task throws; the caller').toBe(
+      'failed with ScoresError: 503 from the scores service (runs: 1)',
+    );
   });
 
   it('lets a retry from further up through, whatever is left', async () => {
