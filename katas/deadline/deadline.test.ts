@@ -576,6 +576,19 @@ describe('3 · the caller hangs up', () => {
     expectValue(search, '12 seats', 'the caller hung up after it had its answer');
   });
 
+  it('tells all calls that run side by side', async () => {
+    const caller = new AbortController();
+    const deadline = createDeadline(BUDGET_MS, { signal: caller.signal });
+    const calls = [await underWay(deadline), await underWay(deadline), await underWay(deadline)];
+    caller.abort('left the page');
+    await settle();
+    for (const { search, request } of calls) {
+      expectError(search, 'left the page', 'the caller hung up; three calls are under way');
+      expectStopped(request, 'the caller hung up; three calls are under way');
+    }
+    expectNoListener(caller.signal, 'the caller hung up; three calls were under way');
+  });
+
   it.each(['older', 'younger'])('tells one of two calls when the %s has ended', async (ended) => {
     const caller = new AbortController();
     const deadline = createDeadline(BUDGET_MS, { signal: caller.signal });
@@ -700,7 +713,10 @@ describe('4 · one budget for all calls', () => {
     const seats = await underWay(deadline);
     await advance(700);
     const fares = await underWay(deadline);
-    await advance(BUDGET_MS - 701);
+    const map = await underWay(deadline, { limitMs: 300 });
+    await advance(300);
+    expectTimeout(map.search, 'its limit of 300 ms is over');
+    await advance(BUDGET_MS - 1_001);
     expectPending(seats.search, '1 ms before the deadline');
     expectPending(fares.search, '1 ms before the deadline');
     await advance(1);
