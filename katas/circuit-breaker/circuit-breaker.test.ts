@@ -16,7 +16,10 @@ class PaymentError extends Error {
   override readonly name = 'PaymentError';
 }
 const outage = () => new PaymentError('503 from the payment service');
-const declined = () => new RangeError('402: the card was declined');
+class DeclinedError extends Error {
+  override readonly name = 'DeclinedError';
+}
+const declined = () => new DeclinedError('402: the card was declined');
 const hungUp = () => new DOMException('This operation was aborted', 'AbortError');
 
 const COOLDOWN_MS = 30_000;
@@ -26,7 +29,7 @@ function breakerWith(options: Partial<CircuitBreakerOptions> = {}): CircuitBreak
   return createCircuitBreaker({
     trip: { consecutiveFailures: 3 },
     cooldownMs: COOLDOWN_MS,
-    isFailure: (error) => error instanceof PaymentError,
+    isFailure: (error) => !(error instanceof DeclinedError),
     ...options,
   });
 }
@@ -282,15 +285,19 @@ describe('2 · opens after failures in a row', () => {
   });
 
   it('counts whatever is thrown, even nothing at all', async () => {
-    const breaker = createCircuitBreaker({
-      trip: { consecutiveFailures: 3 },
-      cooldownMs: COOLDOWN_MS,
-    });
-    for (const thrown of [undefined, null, 'no route to host']) {
-      watch(breaker, () => Promise.reject(thrown));
-      await settle();
+    const trip = { consecutiveFailures: 3 };
+    const byDefault = createCircuitBreaker({ trip, cooldownMs: COOLDOWN_MS });
+    const asTold = breakerWith({ isFailure: () => true });
+    for (const breaker of [byDefault, asTold]) {
+      for (const thrown of [undefined, null, 'no route to host']) {
+        watch(breaker, () => Promise.reject(thrown));
+        await settle();
+      }
+      await expectRefused(
+        breaker,
+        'three tasks rejected: with undefined, with null, with a string',
+      );
     }
-    await expectRefused(breaker, 'three tasks rejected: with undefined, with null, with a string');
   });
 
   it('counts a call by its end, whatever kind of promise it is', async () => {
@@ -311,6 +318,28 @@ describe('2 · opens after failures in a row', () => {
     await call(breaker);
     await calls(breaker, 2, outage);
     await expectLetThrough(breaker, 'two failures, a success, two failures');
+  });
+
+  it('takes a call for a success, whatever its value', async () => {
+    const breaker = breakerWith();
+    for (const value of [undefined, null, false, 0, '']) {
+      await calls(breaker, 2, outage);
+      watch(breaker, () => Promise.resolve(value));
+      await settle();
+    }
+    await expectLetThrough(
+      breaker,
+      'after every two failures a call succeeded, with undefined, null, false, 0 or an empty text',
+    );
+  });
+
+  it('counts failures in a row, however far apart', async () => {
+    const breaker = breakerWith();
+    for (let day = 1; day <= 3; day += 1) {
+      await advance(24 * 3_600_000);
+      await call(breaker, outage());
+    }
+    await expectRefused(breaker, 'a call a day, and three in a row failed');
   });
 
   it('does not count an error that is none of the service', async () => {
@@ -351,6 +380,13 @@ describe('2 · opens after failures in a row', () => {
       });
     await calls(breaker, 10, cancelledByNode);
     await expectLetThrough(breaker, 'ten AbortErrors of Node, which are no DOMExceptions');
+    // As node:http says it when the other end breaks off in the middle of its answer.
+    const brokenOff = () => Object.assign(new Error('aborted'), { code: 'ECONNRESET' });
+    await calls(breaker, 3, brokenOff);
+    await expectRefused(
+      breaker,
+      'the service broke off three times: the message says "aborted", but the name is Error',
+    );
   });
 
   it('leaves it to isFailure alone, when there is one', async () => {
@@ -373,8 +409,16 @@ describe('2 · opens after failures in a row', () => {
   it('counts for each breaker by itself', async () => {
     const payment = breakerWith();
     const search = breakerWith();
-    await open(payment);
-    await expectLetThrough(search, 'only the breaker of another service is open');
+    const lastSearch = await slowCall(search);
+    for (const breaker of [payment, search]) await calls(breaker, 2, outage);
+    expect(
+      [payment.state, search.state],
+      'two failures of payment and two of search: neither has three',
+    ).toEqual(['closed', 'closed']);
+    await call(payment, outage());
+    expect(search.state, 'only the breaker of payment has opened').toBe('closed');
+    await lastSearch.ends(outage());
+    await expectRefused(search, 'search failed three times; that payment opened is its own affair');
   });
 });
 
@@ -440,6 +484,9 @@ describe('4 · half-open: probes decide', () => {
     expect(probe.attempt.reached, 'the cooldown is over: one probe goes through').toBe(true);
     expect(breaker.state, 'a probe is out').toBe('half-open');
     await expectRefused(breaker, 'the probe is still out');
+    expect(breaker.state, 'a call was refused, which says nothing about the service').toBe(
+      'half-open',
+    );
     await advance(10 * COOLDOWN_MS);
     await expectRefused(breaker, 'the probe is still out, however long it takes');
     await probe.ends();
@@ -526,6 +573,41 @@ describe('4 · half-open: probes decide', () => {
       'five calls in one instant, one probe allowed',
     ).toBe(1);
     for (const { ends } of crowd) await ends();
+  });
+
+  it('counts a probe as out when its task begins', async () => {
+    const breaker = breakerWith();
+    await openAndCoolDown(breaker);
+    const attempts: Attempt[] = [];
+    const receipt = new Promise(() => {});
+    const askAgainFirst = () => {
+      attempts.push(watch(breaker, () => receipt));
+      return receipt;
+    };
+    attempts.push(watch(breaker, askAgainFirst));
+    await settle();
+    expect(
+      attempts.filter(({ reached }) => reached).length,
+      'the task of the one probe begins with another call through the same breaker',
+    ).toBe(1);
+  });
+
+  it('waits and probes for each breaker by itself', async () => {
+    const payment = breakerWith();
+    const search = breakerWith({ probes: 2 });
+    await open(payment);
+    await advance(10_000);
+    await open(search);
+    await expectWait(payment, 20_000, 'payment opened 10 s ago, search just now');
+    await advance(COOLDOWN_MS);
+    const probe = await slowCall(payment);
+    await expectLetThrough(search, 'the cooldown of search is over, too');
+    await expectRefused(payment, 'its one probe is out; only search may have another');
+    await probe.ends();
+    expect([payment.state, search.state], 'one probe of one, and one of two').toEqual([
+      'closed',
+      'half-open',
+    ]);
   });
 
   it('closes only when all its probes have succeeded', async () => {
@@ -772,6 +854,59 @@ describe('5 · what began earlier changes nothing later', () => {
       ['half-open', 'half-open'],
       ['closed', 'closed'],
     ]);
+  });
+
+  it('is open altogether when it says so', async () => {
+    const refusals: Attempt[] = [];
+    const breaker: CircuitBreaker = breakerWith({
+      onStateChange(to) {
+        if (to === 'open') refusals.push(watch(breaker, () => 'receipt'));
+      },
+    });
+    await openAndCoolDown(breaker);
+    await call(breaker, outage());
+    expect(refusals.length, 'the circuit opened twice').toBe(2);
+    for (const { error } of refusals) {
+      if (!(error instanceof CircuitOpenError)) {
+        expect.fail('an observer calls as soon as it is told "open": it must be refused');
+      }
+      expect(
+        error.retryAfterMs,
+        'an observer calls as soon as it is told "open": retryAfterMs, in milliseconds',
+      ).toBeCloseTo(COOLDOWN_MS, 0);
+    }
+  });
+
+  it('is half-open altogether when it says so', async () => {
+    const attempts: Attempt[] = [];
+    const callForLong = () => attempts.push(watch(breaker, () => new Promise(() => {})));
+    const breaker: CircuitBreaker = breakerWith({
+      onStateChange(to) {
+        if (to === 'half-open' && attempts.length === 0) callForLong();
+      },
+    });
+    await openAndCoolDown(breaker);
+    callForLong();
+    await settle();
+    expect(
+      attempts.filter(({ reached }) => reached).length,
+      'an observer calls as soon as it is told "half-open", and one probe is allowed',
+    ).toBe(1);
+  });
+
+  it('is closed altogether when it says so', async () => {
+    const breaker: CircuitBreaker = breakerWith({
+      onStateChange(to) {
+        if (to !== 'closed') return;
+        for (let i = 0; i < 3; i += 1) watch(breaker, () => Promise.reject(outage()));
+      },
+    });
+    await openAndCoolDown(breaker);
+    await call(breaker);
+    expect(
+      breaker.state,
+      'an observer sends three calls as soon as it is told "closed": all of them failed, and count',
+    ).toBe('open');
   });
 });
 

@@ -535,15 +535,21 @@ describe('3 · the caller hangs up', () => {
   });
 
   it('hears a caller that hangs up while the work begins', async () => {
+    const seats = new Seats();
     const caller = new AbortController();
-    const never = () => {
+    const work = (signal: AbortSignal) => {
       caller.abort('left the page');
-      return new Promise(() => {});
+      return seats.ask(signal);
     };
-    const search = await run(createDeadline(BUDGET_MS, { signal: caller.signal }), never);
-    expectError(search, 'left the page', 'the caller hung up at the first step of the work');
-    expectNoTimer('the caller hung up');
-    expectNoListener(caller.signal, 'the caller hung up');
+    const search = await run(createDeadline(BUDGET_MS, { signal: caller.signal }), work);
+    const because = 'the caller hung up at the first step of the work';
+    expectError(search, 'left the page', because);
+    expectSameReason(seats.last, search, because);
+    expectNoTimer(because);
+    expectNoListener(caller.signal, because);
+    // If nobody handles it, the check after each test says so.
+    await seats.last.fails(outage());
+    expectError(search, 'left the page', because);
   });
 
   it('stays a timeout when the caller hangs up after it', async () => {
@@ -568,6 +574,19 @@ describe('3 · the caller hangs up', () => {
     caller.abort('left the page');
     await settle();
     expectValue(search, '12 seats', 'the caller hung up after it had its answer');
+  });
+
+  it('tells all calls that run side by side', async () => {
+    const caller = new AbortController();
+    const deadline = createDeadline(BUDGET_MS, { signal: caller.signal });
+    const calls = [await underWay(deadline), await underWay(deadline), await underWay(deadline)];
+    caller.abort('left the page');
+    await settle();
+    for (const { search, request } of calls) {
+      expectError(search, 'left the page', 'the caller hung up; three calls are under way');
+      expectStopped(request, 'the caller hung up; three calls are under way');
+    }
+    expectNoListener(caller.signal, 'the caller hung up; three calls were under way');
   });
 
   it.each(['older', 'younger'])('tells one of two calls when the %s has ended', async (ended) => {
@@ -694,7 +713,10 @@ describe('4 · one budget for all calls', () => {
     const seats = await underWay(deadline);
     await advance(700);
     const fares = await underWay(deadline);
-    await advance(BUDGET_MS - 701);
+    const map = await underWay(deadline, { limitMs: 300 });
+    await advance(300);
+    expectTimeout(map.search, 'its limit of 300 ms is over');
+    await advance(BUDGET_MS - 1_001);
     expectPending(seats.search, '1 ms before the deadline');
     expectPending(fares.search, '1 ms before the deadline');
     await advance(1);
@@ -712,6 +734,8 @@ describe('4 · one budget for all calls', () => {
     const because = 'the deadline has come; a call beside this one ended before';
     if (slow) expectExceeded(slow.search, because);
     if (slow) expectStopped(slow.request, because);
+    if (quick)
+      expectGoingOn(quick.request, 'its work ended in time; the deadline has come for another');
     expectNoTimer('both calls have ended');
   });
 
@@ -842,7 +866,8 @@ describe('4 · one budget for all calls', () => {
 
   it.each([0, -50])('calls nothing with a limit of %i ms', async (limitMs) => {
     const seats = new Seats();
-    const deadline = createDeadline(BUDGET_MS);
+    const { signal } = new AbortController();
+    const deadline = createDeadline(BUDGET_MS, { signal });
     const search = await run(deadline, seats.ask, { limitMs });
     expectNotAsked(seats, `2,000 ms remain, but the call may take ${limitMs}`);
     const error = expectTimeout(search, `2,000 ms remain, but the call may take ${limitMs}`);
@@ -852,6 +877,7 @@ describe('4 · one budget for all calls', () => {
     expectNotAsked(seats, 'the budget is used up');
     expectExceeded(late, 'the budget is used up: no limit matters any more');
     expectNoTimer('nothing was run');
+    expectNoListener(signal, 'nothing was run');
   });
 
   it('holds nothing while nothing runs', async () => {
@@ -998,7 +1024,7 @@ describe('5 · the budget travels', () => {
 
   it('takes what is no number of digits for no header', async () => {
     const numbers = ['-5', '+5', '1e3', '1.5', '0x10', '500, 500', '12 34', '1_000', '1,000'];
-    const words = ['', '500ms', 'ms500', 'NaN', 'Infinity', 'null', 'undefined', '500\n500'];
+    const words = ['', '500ms', 'ms500', 'NaN', 'Infinity', 'null', 'undefined', '500\n500', '٥٠٠'];
     for (const value of [...numbers, ...words]) {
       const deadline = deadlineFromHeader(value, { maxMs: BUDGET_MS });
       const { remainingMs } = deadline;
@@ -1111,7 +1137,7 @@ describe('6 · a retry loop within the budget', () => {
     ['null', null],
     ['an AbortError', aborted()],
     ['a TimeoutError', new TimeoutError(80)],
-    ['the DeadlineExceededError of another deadline', new DeadlineExceededError(80)],
+    ['the DeadlineExceededError of another deadline', new DeadlineExceededError(BUDGET_MS)],
   ])('tries again, whatever the work failed with: %s', async (what, error) => {
     const seats = new Seats();
     const deadline = createDeadline(BUDGET_MS);
@@ -1190,6 +1216,19 @@ describe('6 · a retry loop within the budget', () => {
     expectNoTimer('the caller has been told');
   });
 
+  it('does not end an attempt early when its limit is longer than a timer can hold', async () => {
+    const seats = new Seats();
+    const deadline = createDeadline(365 * DAY_MS);
+    const options = { attempts: 2, pauseMs: 100, limitMs: 30 * DAY_MS };
+    const search = await retry(deadline, seats.ask, options);
+    await advance(DAY_MS);
+    expect(seats.count, 'a day of a limit of 30 days: attempts').toBe(1);
+    expectPending(search, 'a day of a limit of 30 days');
+    expectGoingOn(seats.last, 'a day of a limit of 30 days');
+    await seats.last.answers('12 seats');
+    expectValue(search, '12 seats', 'the seats service answered at last');
+  });
+
   it('drops what an earlier attempt brings late', async () => {
     const seats = new Seats();
     const deadline = createDeadline(BUDGET_MS);
@@ -1253,6 +1292,11 @@ describe('6 · a retry loop within the budget', () => {
     await advance(900);
     expectExceeded(search, 'the second attempt ran into the deadline');
     expectSameReason(seats.last, search, 'the second attempt ran into the deadline');
+    const once = { attempts: 1, pauseMs: 100, limitMs: 1_000 };
+    const single = await retry(createDeadline(BUDGET_MS), seats.ask, once);
+    await advance(1_000);
+    expectTimeout(single, 'the only attempt took longer than its limit');
+    expectSameReason(seats.last, single, 'the only attempt took longer than its limit');
   });
 
   it('counts what other calls have used', async () => {
@@ -1349,12 +1393,32 @@ describe('6 · a retry loop within the budget', () => {
     caller.abort('left the page');
     await settle();
     expectError(search, 'left the page', 'the caller hung up during the first attempt');
-    expectStopped(seats.last, 'the caller hung up during the first attempt');
+    expectSameReason(seats.last, search, 'the caller hung up during the first attempt');
     expectNoTimer('the caller hung up');
     expectNoListener(caller.signal, 'the caller hung up');
     await seats.last.fails(aborted());
     await advance(10_000);
     expect(seats.count, 'no further attempt is made; attempts').toBe(1);
+  });
+
+  it('stops when the caller hangs up while an attempt begins', async () => {
+    const seats = new Seats();
+    const caller = new AbortController();
+    const deadline = createDeadline(BUDGET_MS, { signal: caller.signal });
+    const work = (signal: AbortSignal, attempt: number) => {
+      if (attempt === 2) caller.abort('left the page');
+      return seats.ask(signal, attempt);
+    };
+    const search = await retry(deadline, work, { attempts: 3, pauseMs: 100, limitMs: 500 });
+    await seats.last.fails(outage());
+    await advance(101);
+    const because = 'the caller hung up at the first step of the second attempt';
+    expectError(search, 'left the page', because);
+    expectSameReason(seats.last, search, because);
+    expectNoTimer(because);
+    expectNoListener(caller.signal, because);
+    await advance(10_000);
+    expect(seats.count, `${because}: attempts`).toBe(2);
   });
 
   it('stops when the caller hangs up during a pause', async () => {
