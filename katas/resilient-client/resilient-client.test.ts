@@ -712,9 +712,13 @@ describe('1 · one attempt: its limit and its permit', () => {
   it('keeps to the order of the line, whoever calls while a permit is handed over', async () => {
     for (let turns = 0; turns < 12; turns += 1) {
       const desks = desksWith({ bulkhead: { permits: 1, queue: 1 } });
-      const running = await desks.call();
+      let answer = () => {};
+      const untilAnswered = new Promise<void>((resolve) => {
+        answer = resolve;
+      });
+      await desks.call({ task: () => untilAnswered });
       const next = await desks.call();
-      void running.request.answers();
+      answer();
       for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
       const late = await desks.call();
       expectAsked(next, 1, 'it was next in line, and the permit is back');
@@ -829,6 +833,23 @@ describe('3 · retry: around the permit and the limit', () => {
     expectError(passenger, last, 'the last attempt has failed, and there is nothing to wait for');
     await advance(60_000);
     expectAsked(passenger, attempts, 'no further attempt');
+  });
+
+  it('leaves the signals of attempts alone that have ended in time', async () => {
+    const desks = desksWith({ retry: { attempts: 3 } });
+    const passenger = await desks.call({ idempotent: true });
+    await passenger.request.fails();
+    await advance(202);
+    await passenger.request.fails();
+    await advance(402);
+    await passenger.request.answers();
+    await advance(60_000);
+    for (const request of passenger.requests) {
+      expectGoingOn(
+        request,
+        `attempt ${request.number} ended in time, its answer may still be read`,
+      );
+    }
   });
 
   it('stops at the first success', async () => {
@@ -1717,9 +1738,13 @@ describe('5 · deadline and hanging up: around all attempts', () => {
     for (let turns = 0; turns < 12; turns += 1) {
       const desks = desksWith({ bulkhead: { permits: 1, queue: 1 } });
       const caller = new AbortController();
-      const running = await desks.call();
+      let answer = () => {};
+      const untilAnswered = new Promise<void>((resolve) => {
+        answer = resolve;
+      });
+      await desks.call({ task: () => untilAnswered });
       const next = await desks.call({ signal: caller.signal });
-      void running.request.answers();
+      answer();
       for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
       caller.abort('left the desk');
       await settle();
@@ -1749,23 +1774,6 @@ describe('5 · deadline and hanging up: around all attempts', () => {
     caller.abort('left the desk');
     await settle();
     expectValue(passenger, SEAT, 'the caller hung up with the answer in hand');
-    expectGoingOn(passenger.request, 'the task has ended in time, its answer may still be read');
-  });
-
-  it('stops the task that runs, and leaves those alone that have ended in time', async () => {
-    const desks = desksWith({ retry: { attempts: 3 } });
-    const caller = new AbortController();
-    const passenger = await desks.call({ signal: caller.signal, idempotent: true });
-    await passenger.request.fails();
-    await advance(202);
-    await passenger.request.fails();
-    await advance(402);
-    caller.abort('left the desk');
-    await settle();
-    expectSameReason(passenger.request, passenger, 'the caller hung up during the third attempt');
-    for (const request of passenger.requests.slice(0, 2)) {
-      expectGoingOn(request, `attempt ${request.number} ended in time, with an error to be read`);
-    }
   });
 
   it('makes no further attempt when the caller hangs up as an attempt fails', async () => {
@@ -1849,6 +1857,12 @@ describe('6 · fallback: outermost, and only when nobody has answered', () => {
     ).toEqual([last]);
     await advance(60_000);
     expect(passenger.fallbacks.length, 'how often the fallback was called').toBe(1);
+    for (const request of passenger.requests) {
+      expectGoingOn(
+        request,
+        `attempt ${request.number} ended in time, its error may still be read`,
+      );
+    }
   });
 
   it('takes a fallback that returns a plain value, a promise or anything with a then', async () => {
@@ -2009,8 +2023,6 @@ describe('6 · fallback: outermost, and only when nobody has answered', () => {
     expectValue(passenger, ANY_SEAT, 'attempts of 300 ms, and a fallback of 4,500');
     expectNoTimer('the call has settled');
     expectNoListener(caller.signal, 'the call has settled');
-    caller.abort('left the desk');
-    await settle();
     const [call] = passenger.fallbacks;
     expect(call?.signal.aborted, 'the signal of a fallback that has helped').toBe(false);
   });
@@ -2075,7 +2087,6 @@ describe('6 · fallback: outermost, and only when nobody has answered', () => {
       await settle();
       expectError(passenger, 'left the desk', `the fallback heard it and came with ${comes}`);
       expect(passenger.fallbacks[0]?.signal.aborted, 'the signal of the fallback').toBe(true);
-      expectGoingOn(passenger.request, 'the task has ended in time, its error may still be read');
       expectNoTimer('the caller has hung up');
       expectNoListener(caller.signal, 'the caller has hung up');
     }
