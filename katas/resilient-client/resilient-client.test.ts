@@ -801,6 +801,29 @@ describe('2 · each dependency by itself', () => {
     expectAsked(await other.call(), 1, 'only the permit of the other client is taken');
   });
 
+  it('shares nothing between two that happen to have the same object for their options', async () => {
+    const options = optionsWith({ bulkhead: { permits: 1 } });
+    const dependencies = { seats: options, bags: options };
+    const asked: string[] = [];
+    for (const which of ['one', 'other']) {
+      const client = createClient({ dependencies });
+      for (const name of ['seats', 'bags'] as const) {
+        const task = () => {
+          asked.push(`${name} of the ${which} client`);
+          return new Promise((resolve) => setTimeout(resolve, 50));
+        };
+        client.call(name, task).catch(() => {});
+      }
+    }
+    await settle();
+    expect(asked.toSorted(), 'each has a permit of its own').toEqual([
+      'bags of the one client',
+      'bags of the other client',
+      'seats of the one client',
+      'seats of the other client',
+    ]);
+  });
+
   it('takes calls to all of them that arrive in one instant', async () => {
     const desks = new Desks({
       seats: { bulkhead: { permits: 2 } },
@@ -905,13 +928,22 @@ describe('3 · retry: around the permit and the limit', () => {
 
   it('gives each attempt its number and a signal of its own', async () => {
     const desks = desksWith({ timeoutMs: 300, retry: { attempts: 4 } });
-    const passenger = await desks.call({ idempotent: true, deaf: true });
+    const handed: Attempt[] = [];
+    const passenger = await desks.call({
+      idempotent: true,
+      task: (attempt) => {
+        handed.push(attempt);
+        return new Promise(() => {});
+      },
+    });
     await advance(10_000);
     const { requests } = passenger;
-    expect(
-      requests.map(({ number }) => number),
-      'numbers',
-    ).toEqual([1, 2, 3, 4]);
+    for (const attempts of [requests, handed]) {
+      expect(
+        attempts.map(({ number }) => number),
+        attempts === handed ? 'numbers, if the tasks look again later' : 'numbers',
+      ).toEqual([1, 2, 3, 4]);
+    }
     const signals = new Set(requests.map(({ signal }) => signal));
     expect(signals.size, 'four attempts: different signals').toBe(4);
     for (const request of requests) expectStopped(request, 'each of them has timed out');
@@ -1210,8 +1242,12 @@ describe('4 · breaker: sees attempts, and counts what speaks against the depend
     const desks = desksWith({ retry: { attempts: 4 }, breaker: trips });
     await open(desks);
     await advance(1_200);
-    for (const wish of [{}, { idempotent: true }]) {
+    const { signal } = new AbortController();
+    const timersBefore = pendingTimers();
+    for (const wish of [{ signal }, { signal, idempotent: true }]) {
       const passenger = await desks.call(wish);
+      expectNoListener(signal, 'the circuit is open, and the call was refused');
+      if (pendingTimers() > timersBefore) expect.fail('a refused call has left a timer');
       const { retryAfterMs } = expectKind(passenger, CircuitOpenError, 'the circuit is open');
       expectMs(retryAfterMs, 3_800, '1,200 ms of the cooldown of 5,000 are over: retryAfterMs');
     }
@@ -1355,7 +1391,7 @@ describe('4 · breaker: sees attempts, and counts what speaks against the depend
   it('counts the cooldown from when it has opened', async () => {
     const desks = desksWith({ breaker: { consecutiveFailures: 2, cooldownMs: 1_000 } });
     await open(desks, 1);
-    await advance(900);
+    await advance(9_000);
     await open(desks, 1);
     await advance(998);
     await expectOpen(desks, 'it opened 998 ms ago, with the second of two failures');
@@ -1524,7 +1560,8 @@ describe('5 · deadline and hanging up: around all attempts', () => {
     { deadlineMs: 2_450, times: 4 },
   ])('ends all attempts together after $deadlineMs ms', async ({ deadlineMs, times }) => {
     const desks = desksWith({ deadlineMs, timeoutMs: 300, retry: { attempts: 10 } });
-    const passenger = await desks.call({ idempotent: true });
+    const { signal } = new AbortController();
+    const passenger = await desks.call({ idempotent: true, signal });
     await expectAt(passenger, deadlineMs, `a deadline of ${deadlineMs} ms`, () => {
       const error = expectKind(
         passenger,
@@ -1535,6 +1572,8 @@ describe('5 · deadline and hanging up: around all attempts', () => {
     });
     expectAsked(passenger, times, 'limits of 300 ms, waits of 200, 400 and 800 ms');
     expectSameReason(passenger.request, passenger, 'the last attempt was under way');
+    expectNoTimer('the deadline has ended the call');
+    expectNoListener(signal, 'the deadline has ended the call');
     await advance(60_000);
     expectAsked(passenger, times, 'the caller has been told');
   });
@@ -1675,6 +1714,23 @@ describe('5 · deadline and hanging up: around all attempts', () => {
     expectAsked(desks, 1, 'nobody waits any more');
     const next = await desks.call();
     expectAsked(next, 1, 'whoever hangs up says nothing about the service: its circuit is closed');
+  });
+
+  it('hears a caller who hangs up right after the call', async () => {
+    for (let turns = 0; turns < 6; turns += 1) {
+      const desks = desksWith({ bulkhead: { permits: 1 } });
+      const caller = new AbortController();
+      const passenger = desks.callNow({ signal: caller.signal });
+      for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
+      caller.abort('left the desk');
+      await settle();
+      expectError(passenger, 'left the desk', 'the caller hung up right after the call');
+      for (const request of passenger.requests) {
+        expectStopped(request, 'the caller has hung up');
+        await request.answers();
+      }
+      await expectAllPermitsFree(desks, 1, 'the caller has hung up');
+    }
   });
 
   it('tells the caller at once during a wait', async () => {
