@@ -1698,7 +1698,7 @@ describe('5 · deadline and hanging up: around all attempts', () => {
   ])('tells the caller its own reason at once: %s', async (_, reason) => {
     const desks = desksWith({
       retry: { attempts: 5 },
-      breaker: { consecutiveFailures: 1, cooldownMs: 60_000 },
+      breaker: { consecutiveFailures: 1, cooldownMs: 100_000 },
       bulkhead: { permits: 1, queue: 1 },
     });
     const caller = new AbortController();
