@@ -92,6 +92,8 @@ class Passenger {
   value: unknown;
   error: unknown;
   tookMs = Number.NaN;
+  /** Resolves when the caller has been told. */
+  told: Promise<unknown> = Promise.resolve();
 
   /** The request that came last. */
   get request(): Request {
@@ -149,7 +151,7 @@ class Desks {
       });
     const told = (end: Partial<Passenger>) =>
       Object.assign(passenger, end, { tookMs: performance.now() - passenger.calledAtMs });
-    callNeverThrows(() =>
+    passenger.told = callNeverThrows(() =>
       this.client.call<unknown>(of, work, {
         ...options,
         ...(secondBest && { fallback: secondBest }),
@@ -192,8 +194,11 @@ class Desks {
       if (request.isAtWork) change(-1);
       request.isAtWork = false;
     };
+    const { signal, number, remainingMs } = attempt;
     const request: Request = {
-      ...attempt,
+      signal,
+      number,
+      remainingMs,
       atMs: performance.now(),
       isAtWork: true,
       answers: (value = SEAT) => {
@@ -348,8 +353,13 @@ function expectGoingOn({ signal }: Request, because: string): void {
 }
 
 function expectRemaining({ remainingMs }: Request, expectedMs: number, because: string): void {
-  if (Math.abs(Number(remainingMs) - expectedMs) <= 1) return;
-  expect.fail(`${because}: remainingMs should be ${expectedMs}, but is ${remainingMs}`);
+  expectMs(remainingMs, expectedMs, `${because}: remainingMs`);
+}
+
+/** Times are compared give or take a millisecond. */
+function expectMs(actual: number | undefined, expectedMs: number, what: string): void {
+  if (Math.abs(Number(actual) - expectedMs) <= 1) return;
+  expect.fail(`${what} should be ${expectedMs}, but is ${actual}`);
 }
 
 function expectNoFallback({ fallbacks }: Passenger, because: string): void {
@@ -699,6 +709,24 @@ describe('1 · one attempt: its limit and its permit', () => {
     );
   });
 
+  it('keeps to the order of the line, whoever calls while a permit is handed over', async () => {
+    for (let turns = 0; turns < 12; turns += 1) {
+      const desks = desksWith({ bulkhead: { permits: 1, queue: 1 } });
+      let answer = () => {};
+      const untilAnswered = new Promise<void>((resolve) => {
+        answer = resolve;
+      });
+      await desks.call({ task: () => untilAnswered });
+      const next = await desks.call();
+      answer();
+      for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
+      const late = await desks.call();
+      expectAsked(next, 1, 'it was next in line, and the permit is back');
+      expectAsked(late, 0, 'it has called last, and the permit is taken');
+      await next.request.answers();
+    }
+  });
+
   it('leaves no timer and no listener behind, whatever the end', async () => {
     const { signal } = new AbortController();
     const desks = desksWith({ bulkhead: { permits: 1, queue: 1 } });
@@ -773,6 +801,29 @@ describe('2 · each dependency by itself', () => {
     expectAsked(await other.call(), 1, 'only the permit of the other client is taken');
   });
 
+  it('shares nothing between two that happen to have the same object for their options', async () => {
+    const options = optionsWith({ bulkhead: { permits: 1 } });
+    const dependencies = { seats: options, bags: options };
+    const asked: string[] = [];
+    for (const which of ['one', 'other']) {
+      const client = createClient({ dependencies });
+      for (const name of ['seats', 'bags'] as const) {
+        const task = () => {
+          asked.push(`${name} of the ${which} client`);
+          return new Promise((resolve) => setTimeout(resolve, 50));
+        };
+        client.call(name, task).catch(() => {});
+      }
+    }
+    await settle();
+    expect(asked.toSorted(), 'each has a permit of its own').toEqual([
+      'bags of the one client',
+      'bags of the other client',
+      'seats of the one client',
+      'seats of the other client',
+    ]);
+  });
+
   it('takes calls to all of them that arrive in one instant', async () => {
     const desks = new Desks({
       seats: { bulkhead: { permits: 2 } },
@@ -805,6 +856,23 @@ describe('3 · retry: around the permit and the limit', () => {
     expectError(passenger, last, 'the last attempt has failed, and there is nothing to wait for');
     await advance(60_000);
     expectAsked(passenger, attempts, 'no further attempt');
+  });
+
+  it('leaves the signals of attempts alone that have ended in time', async () => {
+    const desks = desksWith({ retry: { attempts: 3 } });
+    const passenger = await desks.call({ idempotent: true });
+    await passenger.request.fails();
+    await advance(202);
+    await passenger.request.fails();
+    await advance(402);
+    await passenger.request.answers();
+    await advance(60_000);
+    for (const request of passenger.requests) {
+      expectGoingOn(
+        request,
+        `attempt ${request.number} ended in time, what the service sent may still be read`,
+      );
+    }
   });
 
   it('stops at the first success', async () => {
@@ -860,13 +928,22 @@ describe('3 · retry: around the permit and the limit', () => {
 
   it('gives each attempt its number and a signal of its own', async () => {
     const desks = desksWith({ timeoutMs: 300, retry: { attempts: 4 } });
-    const passenger = await desks.call({ idempotent: true, deaf: true });
+    const handed: Attempt[] = [];
+    const passenger = await desks.call({
+      idempotent: true,
+      task: (attempt) => {
+        handed.push(attempt);
+        return new Promise(() => {});
+      },
+    });
     await advance(10_000);
     const { requests } = passenger;
-    expect(
-      requests.map(({ number }) => number),
-      'numbers',
-    ).toEqual([1, 2, 3, 4]);
+    for (const attempts of [requests, handed]) {
+      expect(
+        attempts.map(({ number }) => number),
+        attempts === handed ? 'numbers, if the tasks look again later' : 'numbers',
+      ).toEqual([1, 2, 3, 4]);
+    }
     const signals = new Set(requests.map(({ signal }) => signal));
     expect(signals.size, 'four attempts: different signals').toBe(4);
     for (const request of requests) expectStopped(request, 'each of them has timed out');
@@ -876,6 +953,7 @@ describe('3 · retry: around the permit and the limit', () => {
   it.each([
     { random: 0.5, baseMs: 400, capMs: 10_000, waitsMs: [200, 400, 800, 1_600] },
     { random: 0.5, baseMs: 100, capMs: 300, waitsMs: [50, 100, 150, 150] },
+    { random: 0.5, baseMs: 900, capMs: 300, waitsMs: [150, 150, 150, 150] },
     { random: 0.9, baseMs: 50, capMs: 1_000, waitsMs: [45, 90, 180, 360] },
     { random: 0, baseMs: 5_000, capMs: 5_000, waitsMs: [0, 0, 0, 0] },
   ])(
@@ -898,16 +976,28 @@ describe('3 · retry: around the permit and the limit', () => {
   );
 
   it('draws each wait anew', async () => {
+    const drawn: number[] = [];
+    vi.spyOn(Math, 'random').mockImplementation(() => {
+      const random = (((3 * drawn.length) % 7) + 1) / 8;
+      drawn.push(random);
+      return random;
+    });
     const desks = desksWith({ retry: { attempts: 5, baseMs: 1_000, capMs: 1_000 } });
     const passenger = await desks.call({ idempotent: true });
-    for (const [index, random] of [0.9, 0.1, 0.6, 0.3].entries()) {
-      setRandom(random);
+    const waitsMs: number[] = [];
+    for (let number = 1; number < 5; number += 1) {
+      const failedAtMs = performance.now();
       await passenger.request.fails();
-      await advance(1_000 * random - 2);
-      expectAsked(passenger, index + 1, `2 ms before a wait of ${1_000 * random} ms is over`);
-      await advance(4);
-      expectAsked(passenger, index + 2, `a wait of ${1_000 * random} ms is over`);
+      await advance(1_002);
+      expectAsked(passenger, number + 1, 'no wait is longer than 1,000 ms');
+      waitsMs.push(Math.round(passenger.request.atMs - failedAtMs));
     }
+    const because = `Math.random() gave ${drawn.join(', ')}; waits of up to 1,000 ms took ${waitsMs.join(', ')} ms`;
+    for (const waitMs of waitsMs) {
+      const isDrawn = drawn.some((random) => Math.abs(1_000 * random - waitMs) <= 2);
+      if (!isDrawn) expect.fail(`${because}: none of them explains the wait of ${waitMs} ms`);
+    }
+    expect(new Set(waitsMs).size, `${because}: how many different ones`).toBe(4);
   });
 
   it('counts attempts and waits for each call by itself', async () => {
@@ -980,14 +1070,17 @@ describe('3 · retry: around the permit and the limit', () => {
   });
 
   it('asks for a permit anew, and stands in line for it', async () => {
-    const desks = desksWith({ retry: { attempts: 3 }, bulkhead: { permits: 1, queue: 1 } });
+    const desks = desksWith({ retry: { attempts: 3 }, bulkhead: { permits: 1, queue: 2 } });
     const failing = await desks.call({ idempotent: true });
     await failing.request.fails();
-    const other = await desks.call();
+    const [other, next] = [await desks.call(), await desks.call()];
     await advance(250);
     expectAsked(failing, 1, 'its wait is over, but the permit is taken');
     expectPending(failing, 'it stands in line');
     await other.request.answers();
+    expectAsked(next, 1, 'it stood in line before the second attempt of the other');
+    expectAsked(failing, 1, 'a second attempt does not go to the front of the line');
+    await next.request.answers();
     expectAsked(failing, 2, 'the permit is back, and it is its turn');
     expectMost(desks, 1, 'one permit');
   });
@@ -1079,6 +1172,22 @@ describe('4 · breaker: sees attempts, and counts what speaks against the depend
     await expectOpen(desks, `it opens at ${consecutiveFailures} in a row`);
   });
 
+  it('counts an attempt before its caller is told', async () => {
+    const desks = desksWith({ breaker: trips });
+    const oneAfterAnother = async () => {
+      for (let i = 0; i < 6; i += 1) {
+        await desks.callNow({ task: () => Promise.reject(outage()) }).told;
+      }
+    };
+    void oneAfterAnother();
+    await settle();
+    expectAsked(
+      desks,
+      3,
+      'an attempt counts when it ends; six calls, each made as soon as the one before was told its error',
+    );
+  });
+
   it('starts the count again with a success', async () => {
     const desks = desksWith({ breaker: trips });
     for (let round = 0; round < 3; round += 1) {
@@ -1137,10 +1246,14 @@ describe('4 · breaker: sees attempts, and counts what speaks against the depend
     const desks = desksWith({ retry: { attempts: 4 }, breaker: trips });
     await open(desks);
     await advance(1_200);
-    for (const wish of [{}, { idempotent: true }]) {
+    const { signal } = new AbortController();
+    const timersBefore = pendingTimers();
+    for (const wish of [{ signal }, { signal, idempotent: true }]) {
       const passenger = await desks.call(wish);
+      expectNoListener(signal, 'the circuit is open, and the call was refused');
+      if (pendingTimers() > timersBefore) expect.fail('a refused call has left a timer');
       const { retryAfterMs } = expectKind(passenger, CircuitOpenError, 'the circuit is open');
-      expect(retryAfterMs, '1,200 ms of the cooldown of 5,000 are over').toBeCloseTo(3_800, 0);
+      expectMs(retryAfterMs, 3_800, '1,200 ms of the cooldown of 5,000 are over: retryAfterMs');
     }
     await advance(3_000);
     await expectOpen(desks, '4,200 ms of the cooldown of 5,000');
@@ -1282,7 +1395,7 @@ describe('4 · breaker: sees attempts, and counts what speaks against the depend
   it('counts the cooldown from when it has opened', async () => {
     const desks = desksWith({ breaker: { consecutiveFailures: 2, cooldownMs: 1_000 } });
     await open(desks, 1);
-    await advance(900);
+    await advance(9_000);
     await open(desks, 1);
     await advance(998);
     await expectOpen(desks, 'it opened 998 ms ago, with the second of two failures');
@@ -1313,6 +1426,27 @@ describe('4 · breaker: sees attempts, and counts what speaks against the depend
     await expectAllPermitsFree(desks, 1, 'the line is empty, and the circuit is closed again');
   });
 
+  it('has one probe, also while that stands in line behind an attempt from before', async () => {
+    const desks = desksWith({
+      timeoutMs: 300,
+      breaker: { consecutiveFailures: 1, cooldownMs: 1_000 },
+      bulkhead: { permits: 1, queue: 3 },
+    });
+    const deaf = await desks.call({ deaf: true });
+    const old = await desks.call();
+    await advance(302 + 1_002);
+    const probe = await desks.call();
+    expectPending(probe, 'the cooldown is over, and the old task still has the only permit');
+    await expectOpen(desks, 'the probe stands in line: it is out');
+    await deaf.request.answers();
+    const [request] = old.requests;
+    if (request) await request.answers();
+    expectAsked(probe, 1, 'it is the turn of the probe');
+    await expectOpen(desks, 'a success of an attempt from before it opened, and the probe is out');
+    await probe.request.answers();
+    await expectClosed(desks, 'the probe was answered');
+  });
+
   it('sends one request for a probe, not all the attempts of a call', async () => {
     const desks = desksWith({ retry: { attempts: 4 }, breaker: trips });
     await open(desks);
@@ -1334,7 +1468,8 @@ describe('4 · breaker: sees attempts, and counts what speaks against the depend
     await advance(5_002);
     await desks.call({ deaf: true });
     await advance(302);
-    await expectOpen(desks, 'the probe hung');
+    const { retryAfterMs } = await expectOpen(desks, 'the probe hung');
+    expectMs(retryAfterMs, 4_998, 'the probe hung until 2 ms ago: retryAfterMs');
     await advance(4_650);
     await expectOpen(desks, 'the probe hung, and a whole new cooldown has begun then');
   });
@@ -1429,7 +1564,8 @@ describe('5 · deadline and hanging up: around all attempts', () => {
     { deadlineMs: 2_450, times: 4 },
   ])('ends all attempts together after $deadlineMs ms', async ({ deadlineMs, times }) => {
     const desks = desksWith({ deadlineMs, timeoutMs: 300, retry: { attempts: 10 } });
-    const passenger = await desks.call({ idempotent: true });
+    const { signal } = new AbortController();
+    const passenger = await desks.call({ idempotent: true, signal });
     await expectAt(passenger, deadlineMs, `a deadline of ${deadlineMs} ms`, () => {
       const error = expectKind(
         passenger,
@@ -1440,6 +1576,8 @@ describe('5 · deadline and hanging up: around all attempts', () => {
     });
     expectAsked(passenger, times, 'limits of 300 ms, waits of 200, 400 and 800 ms');
     expectSameReason(passenger.request, passenger, 'the last attempt was under way');
+    expectNoTimer('the deadline has ended the call');
+    expectNoListener(signal, 'the deadline has ended the call');
     await advance(60_000);
     expectAsked(passenger, times, 'the caller has been told');
   });
@@ -1560,7 +1698,7 @@ describe('5 · deadline and hanging up: around all attempts', () => {
   ])('tells the caller its own reason at once: %s', async (_, reason) => {
     const desks = desksWith({
       retry: { attempts: 5 },
-      breaker: { consecutiveFailures: 1, cooldownMs: 60_000 },
+      breaker: { consecutiveFailures: 1, cooldownMs: 100_000 },
       bulkhead: { permits: 1, queue: 1 },
     });
     const caller = new AbortController();
@@ -1580,6 +1718,23 @@ describe('5 · deadline and hanging up: around all attempts', () => {
     expectAsked(desks, 1, 'nobody waits any more');
     const next = await desks.call();
     expectAsked(next, 1, 'whoever hangs up says nothing about the service: its circuit is closed');
+  });
+
+  it('hears a caller who hangs up right after the call', async () => {
+    for (let turns = 0; turns < 6; turns += 1) {
+      const desks = desksWith({ bulkhead: { permits: 1 } });
+      const caller = new AbortController();
+      const passenger = desks.callNow({ signal: caller.signal });
+      for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
+      caller.abort('left the desk');
+      await settle();
+      expectError(passenger, 'left the desk', 'the caller hung up right after the call');
+      for (const request of passenger.requests) {
+        expectStopped(request, 'the caller has hung up');
+        await request.answers();
+      }
+      await expectAllPermitsFree(desks, 1, 'the caller has hung up');
+    }
   });
 
   it('tells the caller at once during a wait', async () => {
@@ -1643,9 +1798,13 @@ describe('5 · deadline and hanging up: around all attempts', () => {
     for (let turns = 0; turns < 12; turns += 1) {
       const desks = desksWith({ bulkhead: { permits: 1, queue: 1 } });
       const caller = new AbortController();
-      const running = await desks.call();
+      let answer = () => {};
+      const untilAnswered = new Promise<void>((resolve) => {
+        answer = resolve;
+      });
+      await desks.call({ task: () => untilAnswered });
       const next = await desks.call({ signal: caller.signal });
-      void running.request.answers();
+      answer();
       for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
       caller.abort('left the desk');
       await settle();
@@ -1758,6 +1917,12 @@ describe('6 · fallback: outermost, and only when nobody has answered', () => {
     ).toEqual([last]);
     await advance(60_000);
     expect(passenger.fallbacks.length, 'how often the fallback was called').toBe(1);
+    for (const request of passenger.requests) {
+      expectGoingOn(
+        request,
+        `attempt ${request.number} ended in time, what the service sent may still be read`,
+      );
+    }
   });
 
   it('takes a fallback that returns a plain value, a promise or anything with a then', async () => {
@@ -1797,6 +1962,8 @@ describe('6 · fallback: outermost, and only when nobody has answered', () => {
     await covered(await desks.callInVain({ fallback }), ServiceError);
     await covered(await desks.call({ fallback }), CircuitOpenError);
     expectAsked(desks, 2, 'two tasks have run');
+    const nothing = await desksWith().call({ fallback, task: () => Promise.reject(undefined) });
+    expectValue(nothing, ANY_SEAT, 'a task rejected with undefined, and isFault says yes');
   });
 
   it('does not cover an answer', async () => {
@@ -1905,14 +2072,26 @@ describe('6 · fallback: outermost, and only when nobody has answered', () => {
         setTimeout(resolve, 4_500, ANY_SEAT);
         signal.addEventListener('abort', () => reject(aborted()));
       });
-    const passenger = await desks.call({ fallback: slow });
+    const caller = new AbortController();
+    const passenger = await desks.call({ fallback: slow, signal: caller.signal });
     await advance(300);
+    stepWallClock(3_600_000);
     await passenger.request.fails();
     await advance(4_499);
-    expectPending(passenger, 'attempts of 300 ms, and a fallback of 4,500: 200 ms to spare');
+    expectPending(
+      passenger,
+      'attempts of 300 ms, and a fallback of 4,500: 200 ms to spare, whatever the clock on the wall says',
+    );
     await advance(3);
     expectValue(passenger, ANY_SEAT, 'attempts of 300 ms, and a fallback of 4,500');
     expectNoTimer('the call has settled');
+    expectNoListener(caller.signal, 'the call has settled');
+    const [call] = passenger.fallbacks;
+    if (call?.signal.aborted !== false) {
+      expect.fail(
+        'the fallback has helped, so its signal must not be aborted: its answer may still be read',
+      );
+    }
   });
 
   it.each<[how: string, failing: () => unknown]>([
@@ -1932,6 +2111,7 @@ describe('6 · fallback: outermost, and only when nobody has answered', () => {
     const error = outage();
     await passenger.request.fails(error);
     expectError(passenger, error, 'second best failed; what went wrong first is what went wrong');
+    expectNoTimer('the fallback has failed, and the call has settled');
     await advance(60_000);
     expect(passenger.fallbacks.length, 'how often the fallback was called').toBe(1);
     expectAsked(passenger, 2, 'two attempts');
@@ -2080,6 +2260,40 @@ describe('7 · observers, and whatever happens', () => {
     expectTold(['1 fault', '1 fault', '1 circuit open'], 'one timeout and two faults');
   });
 
+  it('tells of whoever leaves the line or a wait', async () => {
+    const desks = desksWith({
+      deadlineMs: 1_000,
+      timeoutMs: 900,
+      retry: { attempts: 2 },
+      bulkhead: { permits: 1, queue: 1 },
+    });
+    const caller = new AbortController();
+    const pausing = await desks.call({ signal: caller.signal, idempotent: true });
+    await pausing.request.fails();
+    const running = await desks.call();
+    await desks.call({ signal: caller.signal });
+    await advance(100);
+    caller.abort('left the desk');
+    await settle();
+    expect(desks.told('attempt'), 'one has failed, and one was in line').toEqual([
+      'seats: attempt 1 fault',
+      'seats: attempt 1 cut off',
+    ]);
+    expect(desks.told('call'), 'the caller has hung up during a wait, and in line').toEqual([
+      'seats: aborted after 1 attempt(s)',
+      'seats: aborted after 1 attempt(s)',
+    ]);
+    await running.request.answers();
+    await desks.call({ deaf: true });
+    await advance(100);
+    await desks.call();
+    await advance(1_002);
+    const [told] = desks.events.filter(({ kind }) => kind === 'attempt').slice(-1);
+    if (told?.kind !== 'attempt') return;
+    expect(told.outcome, 'the deadline was over in line').toBe('cut off');
+    expectMs(told.ms, 1_000, 'a deadline of 1 s, all of it in line: ms of the attempt');
+  });
+
   it('tells of each call what its caller was told', async () => {
     const desks = desksWith({
       retry: { attempts: 3 },
@@ -2139,6 +2353,7 @@ describe('7 · observers, and whatever happens', () => {
     const first = await desks.call();
     const second = await desks.call({ idempotent: true });
     await advance(350);
+    stepWallClock(3_600_000);
     await first.request.answers();
     await advance(250);
     await second.request.fails();
@@ -2152,7 +2367,7 @@ describe('7 · observers, and whatever happens', () => {
     );
     expect(
       told.toSorted(),
-      'the first call: 350 ms at work; the second: 350 in line, 250 at work, a wait of 200, 900 at work',
+      'whatever the clock on the wall says, the first call: 350 ms at work; the second: 350 in line, 250 at work, a wait of 200, 900 at work',
     ).toEqual([
       'attempt fault: 600 ms',
       'attempt ok: 350 ms',
@@ -2473,7 +2688,8 @@ async function play({ services, visits }: Story): Promise<void> {
       refused(error);
       call.fallbacks += 1;
       if (call.fallbacks > 1) wrongs.push('a fallback was called twice');
-      if (caller.signal.aborted) {
+      const { hangsUpAfterMs = Infinity } = visit;
+      if (performance.now() - call.calledAtMs > hangsUpAfterMs + CLOSE_MS) {
         wrongs.push('a fallback was called for a caller who had hung up');
       }
       if (!isFault(error)) {
