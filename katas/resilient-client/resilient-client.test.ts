@@ -1177,6 +1177,7 @@ describe('4 · breaker: sees attempts, and counts what speaks against the depend
     const oneAfterAnother = async () => {
       for (let i = 0; i < 6; i += 1) {
         await desks.callNow({ task: () => Promise.reject(outage()) }).told;
+        for (let turn = 0; turn < 5; turn += 1) await Promise.resolve();
       }
     };
     void oneAfterAnother();
@@ -1184,7 +1185,7 @@ describe('4 · breaker: sees attempts, and counts what speaks against the depend
     expectAsked(
       desks,
       3,
-      'an attempt counts when it ends; six calls, each made as soon as the one before was told its error',
+      'an attempt counts when it ends; six calls, each made right after the one before was told its error',
     );
   });
 
