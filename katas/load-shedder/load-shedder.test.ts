@@ -472,6 +472,7 @@ describe('1 · the limit: so many at once, no more', () => {
     ['succeeds', () => Promise.resolve(GRADE)],
     ['fails', () => Promise.reject(outage())],
     ['was given up by its caller', () => Promise.reject(hungUp())],
+    ['was refused by another shedder', () => Promise.reject(new OverloadedError('full'))],
     [
       'throws at once',
       () => {
