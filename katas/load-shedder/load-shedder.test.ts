@@ -472,6 +472,7 @@ describe('1 · the limit: so many at once, no more', () => {
     ['succeeds', () => Promise.resolve(GRADE)],
     ['fails', () => Promise.reject(outage())],
     ['was given up by its caller', () => Promise.reject(hungUp())],
+    ['was refused by another shedder', () => Promise.reject(new OverloadedError('full'))],
     [
       'throws at once',
       () => {
@@ -517,6 +518,33 @@ describe('1 · the limit: so many at once, no more', () => {
     answers(GRADE);
     await settle();
     await expectAllPermitsFree(results, 1, 'it has answered');
+  });
+
+  it.each<[string, (answers: () => void, fails: () => void) => void]>([
+    ['answers twice', (answers) => [answers(), answers()]],
+    ['answers, then fails', (answers, fails) => [answers(), fails()]],
+    [
+      'answers, then throws',
+      (answers) => {
+        answers();
+        throw outage();
+      },
+    ],
+  ])('gives back one permit for a query that %s', async (what, misbehave) => {
+    const results = steadyWith({ initialLimit: 2 });
+    await results.call();
+    results.callFor(() => ({
+      // oxlint-disable-next-line unicorn/no-thenable
+      then: (onValue: (value: unknown) => void, onError: (error: unknown) => void) =>
+        misbehave(
+          () => onValue(GRADE),
+          () => onError(outage()),
+        ),
+    }));
+    await settle();
+    const because = `of two permits a task holds one; the other was held by a query that ${what}`;
+    expectCounters(results, { running: 1, queued: 0 }, because);
+    expectFates(await results.queueUp(2), ['running', 'refused: full'], because);
   });
 
   it('gives back one permit for one task, no more', async () => {
@@ -664,6 +692,30 @@ describe('2 · the line: those who matter first', () => {
     ).toEqual([1, 5, 3, 4, 2]);
   });
 
+  it('counts calls, though they share one task', async () => {
+    const results = steadyWith({ initialLimit: 2, queue: 1 });
+    let answers: (value: unknown) => void = () => {};
+    const answer = new Promise((resolve) => {
+      answers = resolve;
+    });
+    const task = () => answer;
+    const told: unknown[] = [];
+    for (let i = 0; i < 4; i += 1) {
+      results.shedder.run(task).then(
+        (value) => told.push(value),
+        (error: unknown) => told.push(error instanceof OverloadedError ? error.reason : error),
+      );
+    }
+    await settle();
+    const because = 'the same task four times, a limit of two, one place in the line';
+    expectCounters(results, { running: 2, queued: 1 }, because);
+    expect(told, because).toEqual(['full']);
+    answers(GRADE);
+    await settle();
+    expect(told, `${because}; it has ended`).toEqual(['full', GRADE, GRADE, GRADE]);
+    await expectAllPermitsFree(results, 2, `${because}; it has ended`);
+  });
+
   it('lets one go for each permit that comes back, however its task ended', async () => {
     const results = steadyWith({ initialLimit: 3, queue: 3 });
     const [first, second] = await results.queueUp(3);
@@ -686,6 +738,29 @@ describe('2 · the line: those who matter first', () => {
     expect(fatesOf(throwing), 'each of them had its turn').toEqual(throwing.map(() => 'failed'));
     expectFates([last], ['running'], 'those before it threw at once');
     expectCounters(results, { running: 1, queued: 0 }, 'only the last runs');
+  });
+
+  it('has taken the permit before the task of a call that waited begins', async () => {
+    const results = steadyWith({ initialLimit: 1, queue: 2 });
+    const running = await results.call();
+    const inner: Call[] = [];
+    let ends: () => void = () => {};
+    const outer = results.callFor(() => {
+      inner.push(results.callNow());
+      return new Promise<void>((resolve) => {
+        ends = resolve;
+      });
+    });
+    await running.ends();
+    expectFates(
+      inner,
+      ['waiting'],
+      'a call waited, and has got the only permit; its task makes another call as it begins',
+    );
+    ends();
+    await settle();
+    expect(outer.answer, 'the call that made another').toEqual({ value: undefined });
+    expectFates(inner, ['running'], 'the permit has come back');
   });
 
   it('displaces a call of lower priority when the line is full', async () => {
@@ -905,6 +980,31 @@ describe('3 · too late: who has left is not served', () => {
       expectFates([second], ['waiting'], 'it has waited for 999 ms');
       await advance(1);
       expectFates([second], ['refused: too late'], 'it has waited for its 1,000 ms');
+    },
+  );
+
+  it.each([[[9_000, 6_000, 3_000]], [[3_000, 6_000, 9_000]]])(
+    'goes by who has waited longest, whatever remains to them: %j',
+    async (remaining) => {
+      const results = steadyWith({ initialLimit: 1, queue: 3 });
+      await results.call();
+      const [first, second, third] = remaining.map((remainingMs) =>
+        results.callNow({ remainingMs }),
+      );
+      await settle();
+      await results.call({ priority: 'critical' });
+      const because = `to three normal calls remain ${remaining.join(', ')} ms, and a critical one comes`;
+      expect(third?.fate, `${because}: the normal call that came last`).toBe('refused: displaced');
+      await results.closeUp();
+      expectFates(
+        [first, second].flatMap((call) => call ?? []),
+        ['served', 'served'],
+        because,
+      );
+      expect(
+        results.numbersOf(results.begun),
+        `${because}: call 1 ran, 2 and 3 are normal, 5 is critical; who began when`,
+      ).toEqual([1, 5, 2, 3]);
     },
   );
 
@@ -1138,6 +1238,25 @@ describe('4 · the limit moves: up by one, down by a factor', () => {
       'waiting',
       'waiting',
     ]);
+  });
+
+  it('lets nobody overtake the line when it has grown', async () => {
+    for (let turn = 0; turn <= MOST_TURNS; turn += 1) {
+      const results = resultsWith({ initialLimit: 1, windowSize: 1, queue: 3 });
+      const running = await results.call();
+      const waiting = await results.queueUp(2);
+      await advance(50);
+      running.end();
+      await turns(turn);
+      const newcomer = results.callNow();
+      await settle();
+      expectLimit(results, 2, 'one sample of one, the only permit taken');
+      expectFates(
+        [...waiting, newcomer],
+        ['running', 'running', 'waiting'],
+        `two waited, and two may go; another call comes ${turn} turns of the promise queue after the task has ended`,
+      );
+    }
   });
 
   it('lets nobody go when it was cut, until fewer run', async () => {
@@ -1538,6 +1657,22 @@ describe('6 · the baseline: what is normal, and when it is too late', () => {
       expectLimit(results, Math.max(1, Math.floor((limit + 1) * 0.6)), '150 ms are allowed now');
     },
   );
+
+  it('rises by answers that come when nobody waits for them any more, too', async () => {
+    const results = resultsWith({ baselineWindows: 2, minLimit: 10 });
+    await results.samplesOneByOne(times(5, 50));
+    for (let window = 2; window <= 3; window += 1) {
+      const calls = await results.queueUp(5, { remainingMs: 100 });
+      await advance(200);
+      for (const call of calls) await call.ends();
+    }
+    await results.samples(times(5, 300), { full: true });
+    expectLimit(
+      results,
+      11,
+      'ten calls took 200 ms, though their callers had left after 100; they were served, so the baseline is 200, and 300 are allowed',
+    );
+  });
 
   it('is the smallest of the windows, not the last, and not their mean', async () => {
     const results = resultsWith();

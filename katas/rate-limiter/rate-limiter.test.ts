@@ -251,6 +251,24 @@ describe('2 · tokens flow in evenly', () => {
     }
   });
 
+  it('has the token there before any timer has fired', async () => {
+    // Of all that is due in one millisecond, the timer that was set first fires first: this one.
+    let atOnce = (): void => expect.fail('there is no limiter yet');
+    setTimeout(() => {
+      atOnce();
+    }, 100);
+    const limiter = drained();
+    atOnce = () => {
+      expectGranted(
+        limiter,
+        '100 ms after the burst was used up, before any other timer that is due then has fired',
+      );
+    };
+    await advance(99);
+    expectRefused(limiter, '99 ms after the burst was used up');
+    await advance(1);
+  });
+
   it('has no windows that end', async () => {
     const limiter = limiterWith();
     expectGranted(limiter, 'the first call');
@@ -476,7 +494,7 @@ describe('4 · says when to come back', () => {
     expectGranted(limiter, 'the next token is there, whatever other firms have taken');
   });
 
-  it('leaves an earlier decision as it was', () => {
+  it('leaves an earlier decision as it was', async () => {
     const limiter = limiterWith({ burst: 2 });
     const decisions = [
       call(limiter),
@@ -485,7 +503,8 @@ describe('4 · says when to come back', () => {
       call(limiter, 'Hare', 2),
       call(limiter, 'Otter'),
     ];
-    expect(decisions.map(inWords), 'five decisions, read after the last of them').toEqual([
+    await advance(50);
+    expect(decisions.map(inWords), 'five decisions, read 50 ms after the last of them').toEqual([
       'granted, with 1 remaining',
       'granted, with 0 remaining',
       'refused, to come back after 100 ms',
@@ -738,6 +757,34 @@ describe('6 · forgets who has stayed away', () => {
       if (ms >= 199) expectWait(limiter, 1, because, `firm ${ms - 199}`, 20);
       await advance(1);
     }
+  });
+
+  it('forgets nobody within a millisecond', () => {
+    const limiter = drained({ ratePerSecond: 10_000, burst: 3 });
+    for (const firm of firms(12)) call(limiter, firm);
+    expectRefused(
+      limiter,
+      'a bucket of 3 fills within 0.3 ms, but no time has passed since Hare used it up; twelve others have called',
+    );
+  });
+
+  it('does not look at the wall clock to forget', async () => {
+    const limiter = drained();
+    for (let times = 1; times <= 3; times += 1) {
+      stepWallClock(HOUR_MS);
+      for (const firm of firms(12)) call(limiter, firm);
+    }
+    expectRefused(
+      limiter,
+      'no time has passed since Hare used up its burst; the wall clock went forward three times, and others called',
+    );
+    for (const firm of firms(80, 'before')) call(limiter, firm);
+    stepWallClock(-DAY_MS);
+    await regularsCall(limiter, TWO_MINUTES_MS, 150);
+    expect(
+      limiter.clients,
+      'the wall clock went back a day; since then 93 firms have stayed away for two minutes, and twelve others kept calling; it holds',
+    ).toBeLessThanOrEqual(regulars.length);
   });
 
   it('does not push anyone out for want of room', () => {
