@@ -2,8 +2,8 @@ import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { takeLines } from './take-lines.ts';
 
-/** What is kept of these keys, and how it ends. */
-async function typing(keys: string, keep = (_line: string) => {}) {
+/** What is kept of these keys, and of those that come a while later, and how it ends. */
+async function typing(keys: string, { keep = (_line: string) => {}, later = '' } = {}) {
   const input = new PassThrough();
   const kept: string[] = [];
   const ending = takeLines({ input, output: new PassThrough() }, (line) => {
@@ -11,6 +11,7 @@ async function typing(keys: string, keep = (_line: string) => {}) {
     kept.push(line);
   });
   input.write(keys);
+  if (later !== '') setTimeout(() => input.write(later), 100);
   return { ending: await ending, kept };
 }
 
@@ -21,6 +22,15 @@ describe('takeLines', () => {
 
   it('passes over empty lines before the first', async () => {
     expect(await typing('\r\rone\r\r')).toEqual({ ending: 'given', kept: ['one'] });
+  });
+
+  it('takes a pasted text whole, empty lines and an end without Enter included', async () => {
+    const kept = ['one', 'two', 'three'];
+    expect(await typing('one\r\rtwo\r\rthree\r\r')).toEqual({ ending: 'given', kept });
+    expect(await typing('one\r\rtwo\r\rthree', { later: '\r\r' })).toEqual({
+      ending: 'given',
+      kept,
+    });
   });
 
   it('takes ? alone for “I don’t know”, within an answer for a line', async () => {
@@ -41,6 +51,6 @@ describe('takeLines', () => {
     const full = () => {
       throw new Error('full');
     };
-    await expect(typing('one\r', full)).rejects.toThrow('full');
+    await expect(typing('one\r', { keep: full })).rejects.toThrow('full');
   });
 });
