@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { KitError } from '../../quiz/problem.ts';
@@ -32,7 +31,8 @@ export async function typeCheck(
   }
 }
 
-const installed = createRequire(import.meta.url);
+/** Of this kit: the one that is looked at need not have any. */
+const MODULES = resolve(import.meta.dirname, '../../node_modules');
 
 async function writeKit(
   folder: string,
@@ -55,13 +55,12 @@ async function writeKit(
     await mkdir(dirname(file), { recursive: true });
     await writeFile(file, text);
   });
-  const modules = resolve(dirname(installed.resolve('typescript/package.json')), '..');
-  await Promise.all([...writing, symlink(modules, join(folder, 'node_modules'), 'junction')]);
+  await Promise.all([...writing, symlink(MODULES, join(folder, 'node_modules'), 'junction')]);
 }
 
 /** What the compiler prints; nothing when all is well. */
 function compile(folder: string): Promise<string> {
-  const compiler = resolve(dirname(installed.resolve('typescript/package.json')), 'bin/tsc');
+  const compiler = join(MODULES, 'typescript/bin/tsc');
   return new Promise((finish, reject) => {
     const child = spawn(process.execPath, [compiler, '-p', folder, '--pretty', 'false'], {
       cwd: folder,
