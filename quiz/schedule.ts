@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import type * as TsFsrs from 'ts-fsrs';
-import { dayNumber, hasCome, startOfDay } from './day.ts';
+import { dayNumber, startOfDay } from './day.ts';
 import { type Entry, type Grade, grades } from './entry.ts';
 import { seeded } from './random.ts';
 
@@ -95,7 +95,7 @@ export function replay(entries: readonly Entry[], interview?: number): Map<strin
 
 /** True from the calendar day of `due` on; never of what was not reviewed yet. */
 export function isDue(memory: Memory | undefined, now: Date): boolean {
-  return memory !== undefined && hasCome(memory.due, now);
+  return memory !== undefined && memory.due <= now;
 }
 
 /** The chance that an item comes to mind at `now`, by FSRS's forgetting curve. */
