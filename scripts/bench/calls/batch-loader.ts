@@ -37,7 +37,7 @@ export const batchLoader: CallBench = {
   notes: [
     `the service answers at once; ${KEYS.length} keys, each asked for once, are ${KEYS.length / BATCH} calls`,
     'the solution waits for the end of the tick, a turn of the event loop, so that keys asked for by promise jobs still belong to it; dataloader waits for the promise jobs that there are',
-    'the difference is about a microsecond a load; in a profile it is spread over promises, maps and closures, and no part of it stands out',
+    'the difference is one or two microseconds a load; in a profile it is spread over promises, maps and closures, and no part of it stands out',
     'dataloader keeps its cache, without which it asks for duplicates too, and empties it with each call, as its documentation shows; it is answered by position, the solution by rows',
   ],
 };
