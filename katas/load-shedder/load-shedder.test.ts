@@ -119,6 +119,23 @@ class Results {
     });
   }
 
+  /** A call whose task makes another call as it begins, and then works until it is told to end. */
+  callWithin() {
+    const inner: Call[] = [];
+    let end = () => {};
+    const outer = this.callFor(() => {
+      inner.push(this.callNow());
+      return new Promise<void>((resolve) => {
+        end = resolve;
+      });
+    });
+    const ends = (): Promise<void> => {
+      end();
+      return settle();
+    };
+    return { outer, inner, ends };
+  }
+
   /** So many calls that take permits, and keep them for the rest of the test. */
   async occupy(permits: number): Promise<void> {
     for (const call of await this.queueUp(permits)) {
@@ -440,18 +457,10 @@ describe('1 · the limit: so many at once, no more', () => {
 
   it('has taken the permit before the task begins', async () => {
     const results = steadyWith({ initialLimit: 1 });
-    const inner: Call[] = [];
-    let ends: () => void = () => {};
-    const outer = results.callFor(() => {
-      inner.push(results.callNow());
-      return new Promise<void>((resolve) => {
-        ends = resolve;
-      });
-    });
+    const { outer, inner, ends } = results.callWithin();
     await settle();
     expectFates(inner, ['refused: full'], 'a call from within the task that has the only permit');
-    ends();
-    await settle();
+    await ends();
     expect(outer.answer, 'the call that came first').toEqual({ value: undefined });
   });
 
@@ -743,22 +752,14 @@ describe('2 · the line: those who matter first', () => {
   it('has taken the permit before the task of a call that waited begins', async () => {
     const results = steadyWith({ initialLimit: 1, queue: 2 });
     const running = await results.call();
-    const inner: Call[] = [];
-    let ends: () => void = () => {};
-    const outer = results.callFor(() => {
-      inner.push(results.callNow());
-      return new Promise<void>((resolve) => {
-        ends = resolve;
-      });
-    });
+    const { outer, inner, ends } = results.callWithin();
     await running.ends();
     expectFates(
       inner,
       ['waiting'],
       'a call waited, and has got the only permit; its task makes another call as it begins',
     );
-    ends();
-    await settle();
+    await ends();
     expect(outer.answer, 'the call that made another').toEqual({ value: undefined });
     expectFates(inner, ['running'], 'the permit has come back');
   });

@@ -174,6 +174,16 @@ class Desks {
     return this.call({ task: () => Promise.reject(outage()), ...wish });
   }
 
+  /** A call whose task ends at once when the result is called, which moves no time. */
+  async callUntilTold(): Promise<() => void> {
+    let end = () => {};
+    const told = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    await this.call({ task: () => told });
+    return end;
+  }
+
   get requests(): Request[] {
     return this.passengers.flatMap(({ requests }) => requests);
   }
@@ -350,6 +360,16 @@ function expectSameReason(request: Request, { error }: Passenger, because: strin
 function expectGoingOn({ signal }: Request, because: string): void {
   if (!signal?.aborted) return;
   expect.fail(`${because}: the task's signal must not be aborted (${print(signal.reason)})`);
+}
+
+/** Whatever came of the call: each of its attempts has ended before its limit. */
+function expectEndedInTime({ requests }: Passenger): void {
+  for (const request of requests) {
+    expectGoingOn(
+      request,
+      `attempt ${request.number} ended in time, what the service sent may still be read`,
+    );
+  }
 }
 
 function expectRemaining({ remainingMs }: Request, expectedMs: number, because: string): void {
@@ -712,11 +732,7 @@ describe('1 · one attempt: its limit and its permit', () => {
   it('keeps to the order of the line, whoever calls while a permit is handed over', async () => {
     for (let turns = 0; turns < 12; turns += 1) {
       const desks = desksWith({ bulkhead: { permits: 1, queue: 1 } });
-      let answer = () => {};
-      const untilAnswered = new Promise<void>((resolve) => {
-        answer = resolve;
-      });
-      await desks.call({ task: () => untilAnswered });
+      const answer = await desks.callUntilTold();
       const next = await desks.call();
       answer();
       for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
@@ -867,12 +883,7 @@ describe('3 · retry: around the permit and the limit', () => {
     await advance(402);
     await passenger.request.answers();
     await advance(60_000);
-    for (const request of passenger.requests) {
-      expectGoingOn(
-        request,
-        `attempt ${request.number} ended in time, what the service sent may still be read`,
-      );
-    }
+    expectEndedInTime(passenger);
   });
 
   it('stops at the first success', async () => {
@@ -1799,11 +1810,7 @@ describe('5 · deadline and hanging up: around all attempts', () => {
     for (let turns = 0; turns < 12; turns += 1) {
       const desks = desksWith({ bulkhead: { permits: 1, queue: 1 } });
       const caller = new AbortController();
-      let answer = () => {};
-      const untilAnswered = new Promise<void>((resolve) => {
-        answer = resolve;
-      });
-      await desks.call({ task: () => untilAnswered });
+      const answer = await desks.callUntilTold();
       const next = await desks.call({ signal: caller.signal });
       answer();
       for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
@@ -1918,12 +1925,7 @@ describe('6 · fallback: outermost, and only when nobody has answered', () => {
     ).toEqual([last]);
     await advance(60_000);
     expect(passenger.fallbacks.length, 'how often the fallback was called').toBe(1);
-    for (const request of passenger.requests) {
-      expectGoingOn(
-        request,
-        `attempt ${request.number} ended in time, what the service sent may still be read`,
-      );
-    }
+    expectEndedInTime(passenger);
   });
 
   it('takes a fallback that returns a plain value, a promise or anything with a then', async () => {
